@@ -140,8 +140,16 @@ class Image:
             sigma = np.sqrt(np.maximum(width**2 - 1.0, 0.0) / 12.0)  # box of that width, beyond the source's own
             if sigma.max() > 0.1:
                 values = ndimage.gaussian_filter(values, sigma, mode="nearest")
+        # "grid-constant", not "constant": the latter blanks a whole outer layer when rounding in a float32 header puts
+        # its voxel centres 1e-7 outside the array.
         sampled = ndimage.affine_transform(
-            values, to_source[:3, :3], to_source[:3, 3], output_shape=grid.shape, order=order, cval=fill
+            values,
+            to_source[:3, :3],
+            to_source[:3, 3],
+            output_shape=grid.shape,
+            order=order,
+            mode="grid-constant",
+            cval=fill,
         )
         return Image(sampled, grid, self.name, self.unit)
 
