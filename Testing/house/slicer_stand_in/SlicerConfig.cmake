@@ -1,0 +1,27 @@
+# Enough of Slicer's build system to configure and install a scripted extension without building Slicer.
+# The macro has the arguments, the checks and the destination of Slicer's own (CMake/SlicerMacroBuildScriptedModule.cmake).
+set(Slicer_USE_FILE ${CMAKE_CURRENT_LIST_DIR}/nothing.cmake)
+set(Slicer_EXTENSION_GENERATE_CONFIG ${CMAKE_CURRENT_LIST_DIR}/nothing.cmake)
+set(Slicer_EXTENSION_CPACK ${CMAKE_CURRENT_LIST_DIR}/nothing.cmake)
+set(BUILD_TESTING ON)
+
+macro(slicerMacroBuildScriptedModule)
+  cmake_parse_arguments(MODULE "WITH_GENERIC_TESTS;WITH_SUBDIR;VERBOSE" "NAME" "SCRIPTS;RESOURCES" ${ARGN})
+  if(MODULE_UNPARSED_ARGUMENTS OR NOT MODULE_NAME)
+    message(FATAL_ERROR "slicerMacroBuildScriptedModule: wrong arguments ${MODULE_UNPARSED_ARGUMENTS}")
+  endif()
+  foreach(file IN LISTS MODULE_SCRIPTS MODULE_RESOURCES)
+    if(NOT EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${file})
+      message(FATAL_ERROR "slicerMacroBuildScriptedModule given nonexistent file '${file}'")
+    endif()
+    get_filename_component(folder ${file} DIRECTORY)
+    install(FILES ${CMAKE_CURRENT_SOURCE_DIR}/${file} DESTINATION qt-scripted-modules/${folder})
+  endforeach()
+endmacro()
+
+macro(slicer_add_python_unittest)
+  cmake_parse_arguments(UNITTEST "" "SCRIPT" "" ${ARGN})
+  if(NOT EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${UNITTEST_SCRIPT})
+    message(FATAL_ERROR "slicer_add_python_unittest given nonexistent script '${UNITTEST_SCRIPT}'")
+  endif()
+endmacro()

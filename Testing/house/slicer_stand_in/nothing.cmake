@@ -1,0 +1,1 @@
+# Included where Slicer includes its own files.
