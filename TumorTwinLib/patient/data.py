@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +11,17 @@ import numpy as np
 
 from TumorTwinLib.errors import TumorTwinError
 from TumorTwinLib.geometry import Image
+from TumorTwinLib.patient.adc_unit import adc_in_standard_unit
+from TumorTwinLib.patient.checks import (
+    check_brain_mask,
+    check_tissues,
+    check_treatment_times,
+    check_visit,
+    check_visit_times,
+    resolve_body_surface_area,
+    visit_name,
+)
+from TumorTwinLib.patient.treatment_csv import read_treatment_csv
 from TumorTwinLib.treatment.events import TreatmentEvent, days_between
 
 # Region names of one visit. Core is what a neurosurgeon calls tumour on contrast T1; whole adds the FLAIR signal.
@@ -59,10 +70,11 @@ class PatientData:
 
     Args:
         patient_id: what the report and the subject hierarchy call the patient.
-        imaging_dir: folder of visits, or a ``.json`` patient file; when given, everything is read from it.
-        treatment_file: ``treatment.csv``; by default the one inside ``imaging_dir``.
-        visits, treatments, brain_mask, tissues: the contents, for callers that have them in memory.
-        body_surface_area_m2: needed when some doses are in mg and others in mg/m2.
+        imaging_dir: folder of visits (see ``patient.folder``), or a ``.json`` patient file (``patient.json_layout``).
+        treatment_file: ``treatment.csv``; by default the one inside ``imaging_dir``, or the JSON file's own entries.
+        visits, treatments, brain_mask, tissues: the contents, for callers that have them in memory instead. ADC is
+            stored in 1e-6 mm2/s, recognised from its values unless the image names its unit.
+        body_surface_area_m2: needed when some doses of a drug are in mg and others in mg/m2.
         notices: sentences the user should see, e.g. a repaired affine.
 
     Raises:
@@ -91,18 +103,19 @@ class PatientData:
         notices: Sequence[str] = (),
     ) -> None:
         if imaging_dir is not None:
-            raise NotImplementedError  # readers: TumorTwinLib/patient/folder.py and json_layout.py
-        if brain_mask is None:
-            raise TumorTwinError(f"Patient {patient_id} has no brain mask: give one, or make it with the imaging pipeline.")
-        values = {
-            "patient_id": patient_id or "patient",
-            "visits": tuple(visits),
-            "treatments": tuple(sorted(treatments, key=lambda event: event.time)),
-            "brain_mask": brain_mask,
-            "tissues": dict(tissues or {}),
-            "body_surface_area_m2": body_surface_area_m2,
-            "notices": tuple(notices),
-        }
+            if visits or treatments or brain_mask is not None or tissues:
+                raise TumorTwinError(f"{imaging_dir} is given together with visits or masks: give one or the other.")
+            read = _read_patient(Path(imaging_dir), patient_id, treatment_file, body_surface_area_m2)
+            values = {name: getattr(read, name) for name in self.__dataclass_fields__}
+            values["notices"] = (*notices, *read.notices)
+        else:
+            if treatment_file is not None:
+                if treatments:
+                    raise TumorTwinError(f"{treatment_file} is given together with treatments: give one or the other.")
+                treatments = read_treatment_csv(treatment_file)
+            values = _checked_contents(
+                patient_id or "patient", visits, treatments, brain_mask, tissues or {}, body_surface_area_m2, notices
+            )
         for name, value in values.items():
             object.__setattr__(self, name, value)
 
@@ -118,3 +131,63 @@ class PatientData:
     @property
     def visit_days(self) -> tuple[float, ...]:
         return tuple(self.day(visit.time) for visit in self.visits)
+
+
+def _read_patient(
+    path: Path, patient_id: str | None, treatment_file: str | Path | None, body_surface_area_m2: float | None
+) -> PatientData:
+    from TumorTwinLib.patient.folder import read_folder  # both readers build a PatientData, so they import this module
+    from TumorTwinLib.patient.json_layout import read_json
+
+    read: Callable[..., PatientData]
+    if path.is_dir():
+        read = read_folder
+    elif path.is_file() and path.suffix.lower() == ".json":
+        read = read_json
+    else:
+        raise TumorTwinError(f"{path} is no patient: give a folder of visits or a .json patient file.")
+    return read(
+        path,
+        patient_id=patient_id,
+        treatment_file=None if treatment_file is None else Path(treatment_file),
+        body_surface_area_m2=body_surface_area_m2,
+    )
+
+
+def _checked_contents(
+    patient_id: str,
+    visits: Sequence[Visit],
+    treatments: Sequence[TreatmentEvent],
+    brain_mask: Image | None,
+    tissues: Mapping[str, Image],
+    body_surface_area_m2: float | None,
+    notices: Sequence[str],
+) -> dict[str, object]:
+    """The fields of a PatientData whose parts hold together, with ADC in the standard unit."""
+    if not visits:
+        raise TumorTwinError(f"Patient {patient_id} has no visits: give at least one.")
+    if brain_mask is None:
+        raise TumorTwinError(f"Patient {patient_id} has no brain mask: give one, or make it with the imaging pipeline.")
+    check_visit_times([visit.time for visit in visits], [visit_name(visit) for visit in visits])
+    check_treatment_times(treatments, visits[0].time, f"Patient {patient_id}")
+    check_brain_mask(brain_mask)
+    check_tissues(tissues)
+    for visit in visits:
+        check_visit(visit, brain_mask)
+    area, assumption = resolve_body_surface_area(treatments, body_surface_area_m2)
+    return {
+        "patient_id": patient_id,
+        "visits": tuple(_with_standard_adc(visit, brain_mask) for visit in visits),
+        "treatments": tuple(sorted(treatments, key=lambda event: event.time)),
+        "brain_mask": brain_mask,
+        "tissues": dict(tissues),
+        "body_surface_area_m2": area,
+        "notices": (*notices, *([assumption] if assumption else [])),
+    }
+
+
+def _with_standard_adc(visit: Visit, brain_mask: Image) -> Visit:
+    if "ADC" not in visit.images:
+        return visit
+    adc = adc_in_standard_unit(visit.images["ADC"], brain_mask)
+    return Visit(visit.time, {**visit.images, "ADC": adc}, visit.regions)

@@ -1,0 +1,109 @@
+"""``treatment.csv``: one row per event.
+
+=======  ============================================================================================
+column   content
+=======  ============================================================================================
+date     ``2024-03-05`` or ``2024-03-05T14:00``, local time; the time of day is kept to the second
+kind     ``radiotherapy``, ``drug`` or ``surgery``
+name     of the drug, by any name in ``TumorTwinLib.treatment.drugs``; empty otherwise
+amount   dose of this one fraction or administration; empty for surgery
+unit     ``Gy`` for radiotherapy, ``mg`` or ``mg/m2`` for drugs; empty for surgery
+note     optional, not read
+=======  ============================================================================================
+
+Two fractions on one day are two rows with two times. Columns may come in any order; further columns are not read.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from TumorTwinLib.errors import TumorTwinError
+from TumorTwinLib.patient.treatment_entry import treatment_event
+from TumorTwinLib.treatment.events import DrugDose, RadiotherapyFraction, TreatmentEvent
+
+COLUMNS = ("date", "kind", "name", "amount", "unit")
+
+
+def read_treatment_csv(path: str | Path) -> tuple[TreatmentEvent, ...]:
+    """The events in the order of the file.
+
+    Raises:
+        TumorTwinError: naming the file, the line, what is wrong and what to do.
+    """
+    return tuple(
+        treatment_event(
+            time=row["date"], kind=row["kind"], name=row["name"], amount=row["amount"], unit=row["unit"], where=where
+        )
+        for where, row in read_rows(Path(path), COLUMNS)
+    )
+
+
+def write_treatment_csv(events: Iterable[TreatmentEvent], path: str | Path) -> None:
+    """Writes the events so that ``read_treatment_csv`` returns them; the file appears whole or not at all.
+
+    Raises:
+        TumorTwinError: an event carries a dose map, a cavity or a residual fraction, which a row cannot hold, or the
+            folder cannot be written.
+    """
+    path = Path(path)
+    rows = [_row(event, path) for event in events]
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with unfinished.open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([COLUMNS, *rows])
+        os.replace(unfinished, path)
+    except OSError as error:
+        raise TumorTwinError(f"{path} cannot be written: check that its folder exists and is writable.") from error
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def read_rows(path: Path, columns: tuple[str, ...]) -> list[tuple[str, dict[str, str]]]:
+    """Rows of a comma-separated file as (file and line for messages, cells by column). Blank rows are skipped.
+
+    Raises:
+        TumorTwinError: the file is missing or no comma-separated text, or a column is missing.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:  # -sig: Excel begins its files with a mark
+            reader = csv.reader(file)
+            numbered = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
+    except FileNotFoundError as error:
+        raise TumorTwinError(f"{path} does not exist: restore the file or correct the path.") from error
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise TumorTwinError(f"{path} cannot be read: save it as comma-separated text in UTF-8.") from error
+    numbered = [(line, row) for line, row in numbered if any(row)]
+    header = [cell.lower() for cell in numbered[0][1]] if numbered else []
+    missing = [column for column in columns if column not in header]
+    if missing:
+        raise TumorTwinError(
+            f"{path} lacks the column {' and '.join(missing)}: begin it with the line {','.join(columns)}."
+        )
+    rows = []
+    for line, row in numbered[1:]:
+        if len(row) > len(header):
+            raise TumorTwinError(
+                f"{path} line {line} has {len(row)} cells for {len(header)} columns: quote cells that contain commas."
+            )
+        cells = dict(zip(header, [*row, *[""] * (len(header) - len(row))], strict=True))
+        rows.append((f"{path} line {line}", cells))
+    return rows
+
+
+def _row(event: TreatmentEvent, path: Path) -> tuple[str, ...]:
+    date = event.time.isoformat()
+    if isinstance(event, RadiotherapyFraction):
+        if event.dose_map is not None:
+            raise TumorTwinError(f"{path} cannot hold the dose map of {date}: write the prescribed dose alone.")
+        return (date, "radiotherapy", "", repr(event.dose_gy), "Gy")
+    if isinstance(event, DrugDose):
+        return (date, "drug", event.drug, repr(event.amount), event.unit)
+    if event.cavity is not None or event.residual_fraction:
+        raise TumorTwinError(
+            f"{path} cannot hold the cavity or residual of the surgery on {date}: write the date alone."
+        )
+    return (date, "surgery", "", "", "")
