@@ -1,0 +1,1 @@
+"""What a reader takes home: one self-contained HTML page per forecast."""
