@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 VENV_512 := .venv-5.12
+READY := $(VENV)/.ready
 RUN := $(VENV)/bin/python
 RECIPE := pyproject.toml TumorTwin/Resources/requirements.txt .ci/setup
 export PYTHON
@@ -11,38 +12,39 @@ export PYTHON
 help:  ## list the targets
 	@grep -E '^[a-z0-9.-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-setup: $(VENV)/.ready  ## make the virtual environment and install everything (a second run does nothing)
+setup: $(READY)  ## make the virtual environment and install everything (a second run does nothing)
+	@echo "Ready: $(RUN)"
 
-$(VENV)/.ready: $(RECIPE)
+$(READY): $(RECIPE)
 	@.ci/setup $(VENV)
 
 $(VENV_512)/.ready: $(RECIPE)
 	@.ci/setup $(VENV_512) slicer-core==5.12.4.0
 
-demo: setup  ## forecast the shipped patient, headless; leaves demo/
+demo: $(READY)  ## forecast the shipped patient, headless; leaves demo/
 	@$(RUN) TumorTwin/Scripts/tumor_twin_pipeline.py --patient Resources/SampleData/glioblastoma --out demo --horizon-days 180
 
-test: setup  ## the whole test suite
+test: $(READY)  ## the whole test suite
 	@$(RUN) -m pytest -q
 
 test-5.12: $(VENV_512)/.ready  ## the scene tests on the slicer-core of Slicer 5.12
 	@$(VENV_512)/bin/python -m pytest -q Testing/mrml
 
-bench: setup  ## measure speed and memory, then rewrite docs/figures.md
+bench: $(READY)  ## measure speed and memory, then rewrite docs/figures.md
 	@set -e; for file in Testing/Benchmarks/bench_*.py; do \
 	    name=$$(basename $$file .py); echo "$$name"; $(RUN) -m Testing.Benchmarks.$$name; \
 	done
 	@$(RUN) -m Testing.Benchmarks.tables
 
-study: setup  ## measure accuracy on research data (minutes to hours), then rewrite docs/figures.md
+study: $(READY)  ## measure accuracy on research data (minutes to hours), then rewrite docs/figures.md
 	@$(RUN) -m pytest -q -m study
 	@$(RUN) -m Testing.Benchmarks.tables
 
-lint: setup  ## style and types
+lint: $(READY)  ## style and types
 	@$(RUN) -m ruff check .
 	@$(RUN) -m mypy
 
-lists: setup  ## rewrite the file lists that CMake installs
+lists: $(READY)  ## rewrite the file lists that CMake installs
 	@$(RUN) .ci/update_cmake_lists.py
 
 clean:  ## remove what the other targets made
