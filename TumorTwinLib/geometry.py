@@ -64,7 +64,9 @@ class Grid:
         """True when every voxel centre of both grids coincides within a micrometre."""
         if self.shape != other.shape:
             return False
-        corners = np.array([[i, j, k, 1] for i in (0, self.shape[0]) for j in (0, self.shape[1]) for k in (0, self.shape[2])])
+        corners = np.array(
+            [[i, j, k, 1] for i in (0, self.shape[0]) for j in (0, self.shape[1]) for k in (0, self.shape[2])]
+        )
         gap = corners @ (self.ijk_to_ras - other.ijk_to_ras).T
         return bool(np.abs(gap).max() < _SAME_GEOMETRY_MM)
 

@@ -1,7 +1,8 @@
-"""What a NIfTI-1 header says before ITK repairs it.
+"""What a NIfTI-1 file says before ITK repairs it.
 
-ITK turns a spacing of 0 or NaN into 1 mm, reads a file that was cut short as zeros, and chooses between pixdim, sform
-and qform, all in silence. Each of these changes the patient, so the header is read here as it was written.
+ITK turns a spacing of 0 or NaN into 1 mm and NaN voxels into 0, reads a file that was cut short as zeros, and chooses
+between pixdim, sform and qform, all in silence. Each of these changes the patient, so the file is looked at here as it
+was written.
 Layout: https://nifti.nimh.nih.gov/pub/dist/src/niftilib/nifti1.h
 """
 
@@ -19,6 +20,8 @@ from TumorTwinLib.errors import TumorTwinError
 
 _HEADER_BYTES = 348
 _NIFTI2_BYTES = 540
+_FLOAT_TYPES = (16, 64)  # datatype codes of float32 and float64
+_BLOCK_VOXELS = 1 << 20
 _MM_PER_UNIT = {1: 1e3, 2: 1.0, 3: 1e-3}  # xyzt_units & 7: metre, millimetre, micrometre; 0 (unknown) is taken as mm
 
 
@@ -30,13 +33,19 @@ class NiftiHeader:
         spacing_mm: pixdim[1..3], in millimetres.
         sform: (4, 4) voxel index to RAS millimetres, or None when ``sform_code`` is 0.
         has_orientation: ``sform_code`` or ``qform_code`` is set.
-        content_bytes: length of the whole file after decompression, as its dimensions demand.
+        voxel_offset: where the voxels begin in the decompressed file, in bytes.
+        voxels: how many there are, all axes together.
+        bytes_per_voxel: of one voxel, all components together.
+        float_type: NumPy's name of the voxel type when it is a floating-point number, else None.
     """
 
     spacing_mm: tuple[float, float, float]
     sform: np.ndarray | None
     has_orientation: bool
-    content_bytes: int
+    voxel_offset: int
+    voxels: int
+    bytes_per_voxel: int
+    float_type: str | None
 
 
 def is_nifti(path: Path) -> bool:
@@ -62,7 +71,7 @@ def read_nifti_header(path: Path) -> NiftiHeader:
         raise TumorTwinError(f"{path} is not a NIfTI file: copy or export it again.")
 
     dim = struct.unpack_from(f"{order}8h", raw, 40)
-    (bits_per_voxel,) = struct.unpack_from(f"{order}h", raw, 72)
+    data_type, bits_per_voxel = struct.unpack_from(f"{order}2h", raw, 70)
     pixdim = struct.unpack_from(f"{order}8f", raw, 76)
     (offset,) = struct.unpack_from(f"{order}f", raw, 108)
     qform_code, sform_code = struct.unpack_from(f"{order}2h", raw, 252)
@@ -80,26 +89,35 @@ def read_nifti_header(path: Path) -> NiftiHeader:
         spacing_mm=(float(spacing[0]), float(spacing[1]), float(spacing[2])),
         sform=np.vstack([rows * mm, [0, 0, 0, 1]]) if sform_code > 0 else None,
         has_orientation=sform_code > 0 or qform_code > 0,
-        content_bytes=int(offset) + voxels * bits_per_voxel // 8,
+        voxel_offset=int(offset),
+        voxels=voxels,
+        bytes_per_voxel=bits_per_voxel // 8,
+        float_type=f"{order}f{bits_per_voxel // 8}" if data_type in _FLOAT_TYPES else None,
     )
 
 
 def check_nifti(path: Path) -> None:
-    """Refuses what ITK would repair in silence: bad spacing, and a file shorter than its header demands.
+    """Refuses what ITK would repair in silence: bad spacing, a file cut short, voxels that are NaN or infinite.
 
     Raises:
         TumorTwinError: with one sentence naming the file.
     """
-    expected = read_nifti_header(path).content_bytes
-    length = 0
+    header = read_nifti_header(path)
+    seen = not_finite = 0
     try:
         with _open(path) as file:
-            while block := file.read(1 << 22):
-                length += len(block)
+            file.seek(header.voxel_offset)
+            while seen < header.voxels and (block := file.read(_BLOCK_VOXELS * header.bytes_per_voxel)):
+                whole = len(block) // header.bytes_per_voxel
+                seen += whole
+                if header.float_type:
+                    not_finite += whole - int(np.isfinite(np.frombuffer(block, header.float_type, whole)).sum())
     except (OSError, EOFError, zlib.error):
-        length = 0  # a compressed stream that breaks off
-    if length < expected:
+        seen = 0  # a compressed stream that breaks off
+    if seen < header.voxels:
         raise TumorTwinError(f"{path} breaks off before its last voxel: copy or export it again.")
+    if not_finite:
+        raise TumorTwinError(f"{path} holds {not_finite} NaN or infinite voxels: export it again or replace them.")
 
 
 def _open(path: Path):

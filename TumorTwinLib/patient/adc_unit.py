@@ -8,15 +8,16 @@ from TumorTwinLib.errors import TumorTwinError
 from TumorTwinLib.geometry import Image
 
 ADC_UNIT = "1e-6 mm2/s"
-# Brain tissue is at 700-1000 and free water at 3000 (1e-6 mm2/s), so the median inside the head is known to a factor of
-# about four either way, and the units in use are a thousand apart. The median, unlike the maximum, does not depend on
-# single voxels of noise or of a fill value.
-_MEDIAN_RANGE = (200.0, 4000.0)
+# Somewhere in every brain is fluid or loose tissue, so the 99th percentile lies between healthy tissue and a little
+# above free water (3000), and the units in use are a thousand apart. The maximum would hang on single noisy voxels,
+# the median on how much of the brain the tumor has filled with cells.
+_PERCENTILE = 99.0
+_PLAUSIBLE = (600.0, 10_000.0)  # 1e-6 mm2/s
 _FACTOR = {"1e-6 mm2/s": 1.0, "1e-3 mm2/s": 1e3, "mm2/s": 1e6}
 
 
 def adc_in_standard_unit(adc: Image, brain_mask: Image) -> Image:
-    """``adc`` in 1e-6 mm2/s; its unit is recognised from the median of the positive values inside the brain.
+    """``adc`` in 1e-6 mm2/s; its unit is recognised from the positive values inside the brain.
 
     Values are only scaled: those above free water or outside the brain stay for the model to judge. An image that names
     its unit is converted from that unit without guessing.
@@ -26,7 +27,7 @@ def adc_in_standard_unit(adc: Image, brain_mask: Image) -> Image:
         brain_mask: on any grid.
 
     Raises:
-        TumorTwinError: no voxel in the brain is positive, or no unit puts the median between 200 and 4000.
+        TumorTwinError: no voxel in the brain is positive, or their 99th percentile is implausible in every unit.
     """
     unit = adc.unit or _recognised_unit(adc, brain_mask)
     if unit not in _FACTOR:
@@ -42,11 +43,10 @@ def _recognised_unit(adc: Image, brain_mask: Image) -> str:
     positive = in_brain[in_brain > 0]
     if not positive.size:
         raise TumorTwinError(f"{adc.name} has no positive ADC inside the brain mask: check that it is the ADC map.")
-    median = float(np.median(positive))
-    low, high = _MEDIAN_RANGE
+    high_value = float(np.percentile(positive, _PERCENTILE))
     for unit, factor in _FACTOR.items():
-        if low <= median * factor <= high:
+        if _PLAUSIBLE[0] <= high_value * factor <= _PLAUSIBLE[1]:
             return unit
     raise TumorTwinError(
-        f"{adc.name} has a median of {median:.3g} in the brain, which is ADC in no usual unit: give it in 1e-6 mm2/s."
+        f"{adc.name} reaches {high_value:.3g} in the brain, which is ADC in no usual unit: give it in 1e-6 mm2/s."
     )
