@@ -51,7 +51,7 @@ def test_a_patient_keeps_times_images_regions_and_treatments(inputs):
 
 def test_the_brain_may_be_a_segmentation(inputs):
     half = np.zeros(GRID.shape, bool)
-    half[:4] = True
+    half[:5] = True
     inputs["brain_mask"] = segmentation_from_masks(
         {"brain": Image(half, GRID, "half"), "core": Image(TUMOR, GRID, "tumor")}, "structures"
     )
