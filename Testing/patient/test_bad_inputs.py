@@ -234,8 +234,8 @@ FOLDER = {
             removed("patient.json"),
             treatment("2024-03-09,drug,TMZ,140,mg\n2024-03-10,drug,TMZ,75,mg/m2"),
         ),
-        "temozolomide",
-        "body_surface_area_m2",
+        "GBM_001",
+        "temozolomide in both mg and mg/m2",
     ),
     "patient.json broken": Bad(content("patient.json", "{"), "patient.json", "no valid JSON"),
     "patient.json with a typing error": Bad(content("patient.json", '{"bsa": 2}'), "patient.json", "unknown"),
@@ -348,5 +348,5 @@ def test_parts_in_memory_are_checked_as_files_are(patient_folder):
         tt.PatientData(visits=[tt.Visit(first.time)], brain_mask=good.brain_mask)
     with pytest.raises(TumorTwinError, match="before the first visit"):
         tt.PatientData(visits=[second], brain_mask=good.brain_mask, treatments=good.treatments)
-    with pytest.raises(TumorTwinError, match="body surface area is -1"):
+    with pytest.raises(TumorTwinError, match="body surface area of -1"):
         tt.PatientData(visits=[first], brain_mask=good.brain_mask, body_surface_area_m2=-1)

@@ -90,7 +90,7 @@ def test_a_bad_row_names_file_line_and_fault(tmp_path, row, complaint):
 
 
 def test_a_missing_column_is_named(tmp_path):
-    with pytest.raises(TumorTwinError, match="lacks the column name and unit"):
+    with pytest.raises(TumorTwinError, match="lacks the column name, unit"):
         read(tmp_path, "date,kind,amount\n")
     with pytest.raises(TumorTwinError, match="lacks the column"):
         read(tmp_path, "")

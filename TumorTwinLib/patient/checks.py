@@ -96,7 +96,7 @@ def check_visit(visit: Visit, brain_mask: Image) -> None:
 
 
 def resolve_body_surface_area(
-    treatments: Sequence[TreatmentEvent], body_surface_area_m2: float | None
+    treatments: Sequence[TreatmentEvent], body_surface_area_m2: float | None, source: str
 ) -> tuple[float | None, str | None]:
     """The body surface area to use, and a notice when it is assumed.
 
@@ -105,7 +105,9 @@ def resolve_body_surface_area(
     """
     if body_surface_area_m2 is not None:
         if not (np.isfinite(body_surface_area_m2) and body_surface_area_m2 > 0):
-            raise TumorTwinError(f"The body surface area is {body_surface_area_m2} m2: give a positive number.")
+            raise TumorTwinError(
+                f"{source} has a body surface area of {body_surface_area_m2} m2: give a positive number."
+            )
         return float(body_surface_area_m2), None
     units: dict[str, set[str]] = {}
     for event in treatments:
@@ -113,7 +115,9 @@ def resolve_body_surface_area(
             units.setdefault(event.drug, set()).add(event.unit)
     for drug, used in units.items():
         if len(used) > 1:
-            raise TumorTwinError(f"{drug} doses are in both mg and mg/m2: give body_surface_area_m2 or use one unit.")
+            raise TumorTwinError(
+                f"{source} has {drug} in both mg and mg/m2: give body_surface_area_m2 or use one unit."
+            )
     in_mg = sorted(drug for drug, used in units.items() if used == {"mg"})
     if not in_mg:
         return None, None

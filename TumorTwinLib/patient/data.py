@@ -174,7 +174,7 @@ def _checked_contents(
     check_tissues(tissues)
     for visit in visits:
         check_visit(visit, brain_mask)
-    area, assumption = resolve_body_surface_area(treatments, body_surface_area_m2)
+    area, assumption = resolve_body_surface_area(treatments, body_surface_area_m2, f"Patient {patient_id}")
     return {
         "patient_id": patient_id,
         "visits": tuple(_with_standard_adc(visit, brain_mask) for visit in visits),

@@ -191,8 +191,8 @@ def _visit_folders(folder: Path) -> list[tuple[datetime, Path]]:
             )
     if not visits:
         raise TumorTwinError(
-            f"{folder} holds no visits: give each its own folder named by its date, such as 2024-03-05, "
-            "or the path of a JSON patient file."
+            f"{folder} holds no visits: put each into a folder named by its date, such as 2024-03-05, "
+            "or give the path of a JSON patient file instead."
         )
     return sorted(visits)  # a directory listing has no order of its own
 

@@ -81,7 +81,7 @@ def read_rows(path: Path, columns: tuple[str, ...]) -> list[tuple[str, dict[str,
     missing = [column for column in columns if column not in header]
     if missing:
         raise TumorTwinError(
-            f"{path} lacks the column {' and '.join(missing)}: begin it with the line {','.join(columns)}."
+            f"{path} lacks the column {', '.join(missing)}: begin it with the line {','.join(columns)}."
         )
     rows = []
     for line, row in numbered[1:]:
