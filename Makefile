@@ -47,6 +47,16 @@ lint: $(READY)  ## style and types
 lists: $(READY)  ## rewrite the file lists that CMake installs
 	@$(RUN) .ci/update_cmake_lists.py
 
+sample: $(READY)  ## grow the shipped patient anew (needs nilearn, which is installed)
+	@$(RUN) -m pip install --disable-pip-version-check -q -e '.[sample]' >>$(VENV)/install.log 2>&1 \
+	    || { tail -n 20 $(VENV)/install.log; exit 1; }
+	@$(RUN) Resources/SampleData/make_glioblastoma.py
+
+screenshots: demo  ## redraw the picture of the README
+	@test -f demo/forecast.png || { echo "The demo made no pictures: see its last lines."; exit 1; }
+	@mkdir -p Resources/Screenshots && cp demo/forecast.png Resources/Screenshots/forecast.png
+	@echo "Resources/Screenshots/forecast.png"
+
 clean:  ## remove what the other targets made
 	@rm -rf $(VENV) $(VENV_512) demo build *.egg-info .pytest_cache .ruff_cache .mypy_cache
 	@find TumorTwin TumorTwinLib Testing Resources -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -37,7 +37,7 @@ def expected_lists(root: Path) -> dict[tuple[str, str], list[str]]:
         (MODULE, "MODULE_PYTHON_RESOURCES"): [name for name in module if not name.endswith(".py")],
         (LIBRARY, "LIBRARY_PYTHON_SCRIPTS"): [name for name in library if name.endswith(".py")],
         (LIBRARY, "LIBRARY_RESOURCES"): [name for name in library if not name.endswith(".py")],
-        (LIBRARY, "SAMPLE_DATA"): [name for name in sample_data if "/generator/" not in name],
+        (LIBRARY, "SAMPLE_DATA"): [name for name in sample_data if not name.endswith(".py")],
     }
 
 

@@ -8,12 +8,14 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorTwinLib/geometry.py
   TumorTwinLib/mrml/__init__.py
   TumorTwinLib/mrml/application.py
+  TumorTwinLib/mrml/canvas.py
   TumorTwinLib/mrml/colors.py
   TumorTwinLib/mrml/forecast.py
   TumorTwinLib/mrml/graphics.py
   TumorTwinLib/mrml/io_manager.py
   TumorTwinLib/mrml/patient.py
   TumorTwinLib/mrml/plots.py
+  TumorTwinLib/mrml/rendering.py
   TumorTwinLib/mrml/run_nodes.py
   TumorTwinLib/mrml/runtime.py
   TumorTwinLib/mrml/scene.py
@@ -59,6 +61,37 @@ set(LIBRARY_RESOURCES
   )
 
 set(SAMPLE_DATA
+  Resources/SampleData/glioblastoma/2024-03-04T0930/ADC.nii.gz
+  Resources/SampleData/glioblastoma/2024-03-04T0930/FLAIR.nii.gz
+  Resources/SampleData/glioblastoma/2024-03-04T0930/T1.nii.gz
+  Resources/SampleData/glioblastoma/2024-03-04T0930/T1CE.nii.gz
+  Resources/SampleData/glioblastoma/2024-03-04T0930/T2.nii.gz
+  Resources/SampleData/glioblastoma/2024-03-04T0930/segmentation.nii.gz
+  Resources/SampleData/glioblastoma/2024-04-08T0745/ADC.nii.gz
+  Resources/SampleData/glioblastoma/2024-04-08T0745/FLAIR.nii.gz
+  Resources/SampleData/glioblastoma/2024-04-08T0745/T1.nii.gz
+  Resources/SampleData/glioblastoma/2024-04-08T0745/T1CE.nii.gz
+  Resources/SampleData/glioblastoma/2024-04-08T0745/T2.nii.gz
+  Resources/SampleData/glioblastoma/2024-04-08T0745/segmentation.nii.gz
+  Resources/SampleData/glioblastoma/2024-07-08T0900/ADC.nii.gz
+  Resources/SampleData/glioblastoma/2024-07-08T0900/FLAIR.nii.gz
+  Resources/SampleData/glioblastoma/2024-07-08T0900/T1.nii.gz
+  Resources/SampleData/glioblastoma/2024-07-08T0900/T1CE.nii.gz
+  Resources/SampleData/glioblastoma/2024-07-08T0900/T2.nii.gz
+  Resources/SampleData/glioblastoma/2024-07-08T0900/segmentation.nii.gz
+  Resources/SampleData/glioblastoma/2024-09-03T1015/ADC.nii.gz
+  Resources/SampleData/glioblastoma/2024-09-03T1015/FLAIR.nii.gz
+  Resources/SampleData/glioblastoma/2024-09-03T1015/T1.nii.gz
+  Resources/SampleData/glioblastoma/2024-09-03T1015/T1CE.nii.gz
+  Resources/SampleData/glioblastoma/2024-09-03T1015/T2.nii.gz
+  Resources/SampleData/glioblastoma/2024-09-03T1015/segmentation.nii.gz
+  Resources/SampleData/glioblastoma/LICENSE-NOTICE.txt
+  Resources/SampleData/glioblastoma/brain_mask.nii.gz
+  Resources/SampleData/glioblastoma/csf.nii.gz
+  Resources/SampleData/glioblastoma/grey_matter.nii.gz
+  Resources/SampleData/glioblastoma/patient.json
+  Resources/SampleData/glioblastoma/treatment.csv
+  Resources/SampleData/glioblastoma/white_matter.nii.gz
   )
 
 slicerMacroBuildScriptedModule(

@@ -20,7 +20,8 @@ def installed(repository, tmp_path_factory):
         pytest.skip("cmake is absent: run make setup")
     folder = tmp_path_factory.mktemp("extension")
     # the extension compiles nothing, so no compiler is asked for
-    no_compiler = [f"-DCMAKE_{language}_COMPILER{end}" for language in ("C", "CXX") for end in ("=/bin/true", "_FORCED=1")]
+    ends = ("=/bin/true", "_FORCED=1")
+    no_compiler = [f"-DCMAKE_{language}_COMPILER{end}" for language in ("C", "CXX") for end in ends]
     commands = (
         [CMAKE, "-S", repository, "-B", folder / "build", f"-DSlicer_DIR={STAND_IN}", *no_compiler],
         [CMAKE, "--install", folder / "build", "--prefix", folder / "install"],

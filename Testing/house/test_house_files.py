@@ -73,6 +73,11 @@ def test_the_namesake_is_named(repository, file):
     assert "2505.00670" in text
 
 
+@pytest.mark.parametrize("name", TumorTwinLib.__all__)
+def test_every_public_name_loads(name):
+    assert getattr(TumorTwinLib, name) is not None
+
+
 def test_continuous_integration_runs_the_readme_test_command(repository):
     script = repository / ".ci" / "run"
     assert os.access(script, os.X_OK)
