@@ -1,0 +1,119 @@
+"""Where the kernels run: fused numba loops on the CPU, or plain torch on the CPU or a GPU. One interface."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import numpy as np
+
+from TumorTwinLib.errors import TumorTwinError
+from TumorTwinLib.physics.domain import Domain
+
+
+class NumbaBackend:
+    """State arrays are numpy; one fused pass per stage."""
+
+    name = "numba"
+
+    def __init__(self, domain: Domain, dtype: str, device: str = "cpu") -> None:
+        from TumorTwinLib.physics import kernels_numba  # compiling and importing numba costs seconds: only when solving
+
+        if device != "cpu":
+            raise TumorTwinError(f"The numba kernels run on the CPU, not on {device!r}: choose backend 'torch'.")
+        self._kernels = kernels_numba
+        self.dtype = np.dtype(dtype)
+        self._faces = domain.face_coefficients_per_mm2.astype(self.dtype)
+        self._scale = self.dtype.type(2.0 / max(domain.rate_bound_per_mm2, 1e-300))
+        self._rows = domain.row_range
+
+    def array(self, values: np.ndarray) -> np.ndarray:
+        """A private copy on the device: the caller's array is never written to."""
+        return np.array(values, dtype=self.dtype, order="C")
+
+    def to_numpy(self, values: np.ndarray) -> np.ndarray:
+        return values.copy()
+
+    def stage(self, out, u, v, w, box, alpha, gamma, omega, d_alpha, d_gamma, d_diffusivity, react, a, b, da, db) -> None:
+        self._kernels.stage(
+            out, u, v, u if w is None else w, self._faces, self._scale, self._rows, box, alpha, gamma,
+            self.dtype.type(omega), d_alpha, d_gamma, d_diffusivity, react, a, b, da, db,
+        )  # fmt: skip
+
+    def react(self, u, box, a, b, da, db) -> None:
+        self._kernels.react(u, self._rows, box, a, b, da, db)
+
+    def largest_on_faces(self, u, box: np.ndarray, inset: int) -> np.ndarray:
+        return self._kernels.largest_on_faces(u, box, inset)
+
+    def relative_difference(self, u, v) -> float:
+        """Largest over members of ``|u - v| / |v|`` in L2, of the base field."""
+        gap = np.sqrt(np.sum((u[:, 0] - v[:, 0]) ** 2, axis=(1, 2, 3), dtype=np.float64))
+        size = np.sqrt(np.sum(v[:, 0] ** 2, axis=(1, 2, 3), dtype=np.float64))
+        return float(np.max(gap / np.maximum(size, 1e-30)))
+
+    def is_finite(self, u) -> bool:
+        return bool(np.isfinite(np.sum(u, dtype=np.float64)))
+
+
+class TorchBackend:
+    """State arrays are tensors on ``device``; the reference, and the way to a GPU."""
+
+    name = "torch"
+
+    def __init__(self, domain: Domain, dtype: str, device: str = "cpu") -> None:
+        import torch
+
+        from TumorTwinLib.physics import kernels_torch
+
+        if device.startswith("cuda") and not torch.cuda.is_available():
+            raise TumorTwinError(f"No CUDA device is available for {device!r}: choose device 'cpu'.")
+        self._torch, self._kernels = torch, kernels_torch
+        self.dtype = np.dtype(dtype)
+        self._device = torch.device(device)
+        self._faces = self.array(domain.face_coefficients_per_mm2)
+        self._scale = float(2.0 / max(domain.rate_bound_per_mm2, 1e-300))
+
+    def array(self, values: np.ndarray):
+        tensor = self._torch.from_numpy(np.array(values, dtype=self.dtype, order="C"))
+        return tensor.to(self._device)
+
+    def to_numpy(self, values) -> np.ndarray:
+        return values.detach().cpu().numpy().copy()
+
+    def stage(self, out, u, v, w, box, *scalars) -> None:
+        self._kernels.stage(out, u, v, w, self._faces, self._scale, box, *scalars)
+
+    def react(self, u, box, a, b, da, db) -> None:
+        self._kernels.react(u, box, a, b, da, db)
+
+    def largest_on_faces(self, u, box: np.ndarray, inset: int) -> np.ndarray:
+        found = np.zeros(6)
+        for side in range(6):
+            axis = side // 2
+            plane = box[axis, 0] + inset if side % 2 == 0 else box[axis, 1] - 1 - inset
+            found[side] = float(u[:, 0].select(axis + 1, int(plane)).abs().max())
+        return found
+
+    def relative_difference(self, u, v) -> float:
+        gap = (u[:, 0] - v[:, 0]).double().flatten(1).norm(dim=1)
+        size = v[:, 0].double().flatten(1).norm(dim=1)
+        return float((gap / size.clamp(min=1e-30)).max())
+
+    def is_finite(self, u) -> bool:
+        return bool(self._torch.isfinite(u.sum(dtype=self._torch.float64)))
+
+
+def make_backend(domain: Domain, *, name: str = "auto", dtype: str = "float32", device: str = "cpu"):
+    """``auto`` is numba on the CPU where numba is installed, torch otherwise and on every other device.
+
+    Raises:
+        TumorTwinError: an unknown backend or dtype, or a device that is not there.
+    """
+    if dtype not in ("float32", "float64"):
+        raise TumorTwinError(f"The solver works in float32 or float64, not {dtype!r}: choose one of them.")
+    if name == "auto":
+        name = "numba" if device == "cpu" and importlib.util.find_spec("numba") else "torch"
+    backends = {"numba": NumbaBackend, "torch": TorchBackend}
+    if name not in backends:
+        raise TumorTwinError(f"Unknown solver backend {name!r}: choose 'auto', 'numba' or 'torch'.")
+    return backends[name](domain, dtype, device)

@@ -1,0 +1,132 @@
+"""The organ as the solver sees it: padded state arrays and the face coefficients of the diffusion operator.
+
+Finite volumes in flux form: with ``h`` the spacing along an axis and ``d`` the relative diffusivity,
+``(L u)_c = sum_faces d_face (u_neighbour - u_c) / h^2``. ``d_face`` is the harmonic mean of the two voxels and zero
+when either voxel lies outside the mask, so no cells cross the organ's wall and mass is conserved to rounding on any
+mask and any spacing. Axes are stored longest last, which gives the kernels long contiguous rows.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+
+from TumorTwinLib.errors import TumorTwinError
+from TumorTwinLib.geometry import Grid, bounding_box
+
+
+@dataclass(frozen=True, eq=False)
+class Domain:
+    """Mask, face coefficients and layout of a simulation.
+
+    Args:
+        grid: the grid users see; fields come back on it.
+        lower, upper: the cropped box inside ``grid`` that holds every mask voxel.
+        axes: order of the grid's axes in the state arrays.
+        mask: (X, Y, Z) True inside the organ, in state layout with one voxel of padding.
+        face_coefficients_per_mm2: (3, X, Y, Z) float64; entry ``[a, i, j, k]`` is the face between the voxel and its
+            lower neighbour along state axis ``a``, relative diffusivity over spacing squared.
+    """
+
+    grid: Grid
+    lower: tuple[int, ...]
+    upper: tuple[int, ...]
+    axes: tuple[int, int, int]
+    mask: np.ndarray
+    face_coefficients_per_mm2: np.ndarray
+
+    @property
+    def state_shape(self) -> tuple[int, int, int]:
+        return self.mask.shape
+
+    @functools.cached_property
+    def rate_bound_per_mm2(self) -> float:
+        """Gershgorin bound on the largest eigenvalue of ``-L``: times diffusivity and step, the stability number."""
+        total = np.zeros(self.state_shape)
+        for axis in range(3):
+            faces = self.face_coefficients_per_mm2[axis]
+            total += faces
+            total[_lower(axis)] += faces[_upper(axis)]
+        return float(2.0 * total.max())
+
+    @functools.cached_property
+    def row_range(self) -> np.ndarray:
+        """(2, X, Y) first and one-past-last mask voxel of every row along the last axis; empty rows are (1, 1)."""
+        any_in_row = self.mask.any(axis=2)
+        first = np.where(any_in_row, self.mask.argmax(axis=2), 1)
+        last = np.where(any_in_row, self.mask.shape[2] - self.mask[:, :, ::-1].argmax(axis=2), 1)
+        return np.ascontiguousarray(np.stack([first, last]), dtype=np.int64)
+
+    @property
+    def voxel_volume_mm3(self) -> float:
+        return self.grid.voxel_volume_mm3
+
+    def pack(self, values: np.ndarray, dtype=np.float32) -> np.ndarray:
+        """(..., ni, nj, nk) on the grid to (..., X, Y, Z) in state layout, zero outside the mask."""
+        if values.shape[-3:] != self.grid.shape:
+            raise TumorTwinError(
+                f"A field of {values.shape[-3:]} voxels does not fit the model's {self.grid.shape} grid: resample it."
+            )
+        box = values[..., *(slice(low, up) for low, up in zip(self.lower, self.upper, strict=True))]
+        lead = tuple(range(box.ndim - 3))
+        turned = box.transpose(*lead, *(len(lead) + axis for axis in self.axes))
+        state = np.zeros((*box.shape[:-3], *self.state_shape), dtype=dtype)
+        np.multiply(turned, self.mask[1:-1, 1:-1, 1:-1], out=state[..., 1:-1, 1:-1, 1:-1], casting="unsafe")
+        return state
+
+    def unpack(self, state: np.ndarray) -> np.ndarray:
+        """(..., X, Y, Z) in state layout to (..., ni, nj, nk) on the grid; zero outside the box."""
+        inner = state[..., 1:-1, 1:-1, 1:-1]
+        lead = tuple(range(inner.ndim - 3))
+        back = np.argsort(self.axes)
+        turned = inner.transpose(*lead, *(len(lead) + axis for axis in back))
+        values = np.zeros((*state.shape[:-3], *self.grid.shape), dtype=state.dtype)
+        values[..., *(slice(low, up) for low, up in zip(self.lower, self.upper, strict=True))] = turned
+        return values
+
+
+def make_domain(grid: Grid, mask: np.ndarray, relative_diffusivity: np.ndarray | float = 1.0) -> Domain:
+    """Build the domain of ``mask`` with a relative diffusivity per voxel (1 where the model's D applies as it is).
+
+    Args:
+        grid: (ni, nj, nk) grid; its axes must be orthogonal.
+        mask: (ni, nj, nk) Boolean, True inside the organ.
+        relative_diffusivity: (ni, nj, nk) or scalar, dimensionless and not negative; the solver multiplies it by D.
+
+    Raises:
+        TumorTwinError: empty mask, shapes that differ, sheared grid, or negative or non-finite diffusivity.
+    """
+    if mask.shape != grid.shape:
+        raise TumorTwinError(f"The mask has {mask.shape} voxels and the grid {grid.shape}: resample the mask to the grid.")
+    cosines = (grid.ijk_to_ras[:3, :3] / grid.spacing_mm).T @ (grid.ijk_to_ras[:3, :3] / grid.spacing_mm)
+    if not np.allclose(cosines, np.eye(3), atol=1e-3):
+        raise TumorTwinError("The grid's axes are not orthogonal: resample the images to a grid without shear.")
+    mask = mask.astype(bool)
+    lower, upper = bounding_box(mask)
+    box = tuple(slice(low, up) for low, up in zip(lower, upper, strict=True))
+    relative = np.broadcast_to(np.asarray(relative_diffusivity, dtype=np.float64), grid.shape)[box]
+    if not np.isfinite(relative).all() or relative.min() < 0:
+        raise TumorTwinError("The relative diffusivity has negative or non-finite voxels: check the tissue maps.")
+    axes = tuple(int(axis) for axis in np.argsort(relative.shape, kind="stable"))
+    inside = np.pad(mask[box].transpose(axes), 1)
+    relative = np.pad(relative.transpose(axes), 1) * inside
+    spacing_mm = [grid.spacing_mm[axis] for axis in axes]
+    faces = np.zeros((3, *inside.shape))
+    for axis in range(3):
+        a, b = relative[_upper(axis)], relative[_lower(axis)]
+        total = a + b
+        harmonic = np.divide(2.0 * a * b, total, out=np.zeros_like(total), where=total > 0)
+        faces[axis][_upper(axis)] = harmonic / spacing_mm[axis] ** 2
+    return Domain(grid, lower, upper, axes, inside, faces)
+
+
+def _upper(axis: int) -> tuple[slice, ...]:
+    """Every voxel that has a lower neighbour along ``axis``."""
+    return tuple(slice(1, None) if a == axis else slice(None) for a in range(3))
+
+
+def _lower(axis: int) -> tuple[slice, ...]:
+    """The lower neighbours of ``_upper``."""
+    return tuple(slice(None, -1) if a == axis else slice(None) for a in range(3))

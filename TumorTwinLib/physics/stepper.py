@@ -1,0 +1,142 @@
+"""One Strang step at a time: the state, its scratch arrays and the active box that follows the tumour."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from TumorTwinLib.physics.domain import Domain
+from TumorTwinLib.physics.propagator import choose_degree, clenshaw_stages
+from TumorTwinLib.physics.reaction import LogisticReaction, Moebius, Rate
+
+_SILENT = 1e-9  # cellularity that counts as nothing when the active box is placed
+_MARGIN = 8  # voxels the box keeps beyond the last audible voxel, and by which it grows
+_INSET = 3  # the box grows when the plane this far inside a face is no longer silent
+
+
+class Stepper:
+    """State of an ensemble with tangents, advanced in place.
+
+    Arrays are (E, 1 + P, X, Y, Z): member, then the field followed by its derivative by each parameter. Four buffers
+    suffice: a stage never writes where it reads, and the last stage's buffer becomes the state.
+
+    Args:
+        initial: (E, 1 + P, ni, nj, nk) on the domain's grid; copied.
+        diffusivity_mm2_per_day: value (E,) and derivative (E, P).
+    """
+
+    def __init__(
+        self, domain: Domain, backend, initial: np.ndarray, diffusivity_mm2_per_day: Rate, reaction: LogisticReaction
+    ) -> None:
+        self.domain, self.backend, self.reaction = domain, backend, reaction
+        packed = domain.pack(initial, backend.dtype)
+        self._box = _initial_box(packed)
+        self.u = backend.array(packed)
+        self._scratch = [backend.array(np.zeros_like(packed)) for _ in range(3)]
+        self._diffusivity = diffusivity_mm2_per_day.value
+        base = np.zeros((len(self._diffusivity), 1))
+        self._d_diffusivity = backend.array(np.concatenate([base, diffusivity_mm2_per_day.derivative], axis=1))
+        self._stages: dict[tuple[float, int], list[tuple]] = {}
+        self._nothing = self._moebius(reaction.identity())
+        self.voxel_stages = 0
+        self.stage_count = 0
+
+    def degree(self, length_days: float, spectral_tolerance: float) -> int:
+        """Stages that a diffusion step of this length needs for its stiffest member."""
+        return choose_degree(float(self._z(length_days).max()), spectral_tolerance)
+
+    def react(self, flow: Moebius) -> None:
+        self.backend.react(self.u, self._box, *self._moebius(flow))
+
+    def diffuse(self, length_days: float, degree: int, flow: Moebius) -> None:
+        """``exp(dt D L)`` in ``degree`` passes, the last of which also applies ``flow``."""
+        key = (round(length_days, 12), degree)
+        if key not in self._stages:
+            self._stages[key] = self._build_stages(length_days, degree)
+        stages = self._stages[key]
+        first, second, third = self._scratch
+        before, latest = None, self.u
+        for number, (scalars, weighted) in enumerate(stages):
+            last = number == len(stages) - 1
+            out = next(b for b in (first, second, third) if b is not before and b is not latest)
+            map_ = self._moebius(flow) if last else self._nothing
+            self.backend.stage(
+                out, self.u, latest, before if weighted else None, self._box, *scalars, self._d_diffusivity, last, *map_
+            )
+            before, latest = (latest if number else None), out
+        self._scratch = [b for b in (first, second, third) if b is not latest] + [self.u]
+        self.u = latest
+        self.stage_count += degree
+        self.voxel_stages += degree * int(np.prod(self._box[:, 1] - self._box[:, 0]))
+        self._grow()
+
+    def multiply(self, factor: np.ndarray, tangent_gain: np.ndarray) -> None:
+        """``u -> factor u``, ``du_p -> factor (du_p + tangent_gain_p u)``: a kill that differs from voxel to voxel.
+
+        Args:
+            factor: (E, ni, nj, nk) survival.
+            tangent_gain: (E, P, ni, nj, nk) derivative of its logarithm.
+        """
+        state = self.domain.unpack(self.backend.to_numpy(self.u))
+        state[:, 1:] += tangent_gain * state[:, :1]
+        state *= factor[:, None]
+        self.u = self.backend.array(self.domain.pack(state, self.backend.dtype))
+
+    def snapshot(self):
+        """A copy of the state that ``restore`` brings back."""
+        return self.backend.array(self.backend.to_numpy(self.u)), self._box.copy()
+
+    def restore(self, snapshot) -> None:
+        state, box = snapshot
+        self.u = state
+        # The box may have grown since: scratch outside the old box is silent, so the wider one stays valid.
+        self._box = np.stack([np.minimum(box[:, 0], self._box[:, 0]), np.maximum(box[:, 1], self._box[:, 1])], axis=1)
+
+    def difference(self, snapshot) -> float:
+        """Relative L2 difference of the fields from a snapshot, the largest over members."""
+        return self.backend.relative_difference(snapshot[0], self.u)
+
+    def cellularity(self) -> np.ndarray:
+        return self.domain.unpack(self.backend.to_numpy(self.u[:, 0]))
+
+    def tangents(self) -> np.ndarray:
+        return self.domain.unpack(self.backend.to_numpy(self.u[:, 1:]))
+
+    def _z(self, length_days: float) -> np.ndarray:
+        return 0.5 * length_days * self._diffusivity * self.domain.rate_bound_per_mm2
+
+    def _build_stages(self, length_days: float, degree: int) -> list[tuple]:
+        dz = 0.5 * length_days * self.domain.rate_bound_per_mm2  # dz / dD
+        array = self.backend.array
+        return [
+            ((array(s.alpha), array(s.gamma), s.omega, array(s.d_alpha * dz), array(s.d_gamma * dz)), s.omega != 0.0)
+            for s in clenshaw_stages(self._z(length_days), degree)
+        ]
+
+    def _moebius(self, flow: Moebius) -> tuple:
+        base = np.zeros((len(flow.a), 1))
+        derivatives = (np.concatenate([base, d], axis=1) for d in (flow.da, flow.db))
+        return tuple(self.backend.array(x) for x in (flow.a, flow.b, *derivatives))
+
+    def _grow(self) -> None:
+        limits = np.array([[1, n - 1] for n in self.domain.state_shape])
+        if np.array_equal(self._box, limits):
+            return
+        loud = self.backend.largest_on_faces(self.u, self._box, _INSET) > _SILENT
+        for side in np.flatnonzero(loud):
+            axis, upper = side // 2, side % 2
+            wanted = self._box[axis, upper] + (_MARGIN if upper else -_MARGIN)
+            self._box[axis, upper] = min(wanted, limits[axis, 1]) if upper else max(wanted, limits[axis, 0])
+
+
+def _initial_box(packed: np.ndarray) -> np.ndarray:
+    """(3, 2) state voxels that hold the initial field and its tangents, with the margin."""
+    used = (np.abs(packed) > _SILENT).any(axis=(0, 1))
+    box = np.array([[1, n - 1] for n in used.shape])
+    if not used.any():
+        return box
+    for axis in range(3):
+        along = np.flatnonzero(used.any(axis=tuple(a for a in range(3) if a != axis)))
+        box[axis] = max(1, along[0] - _MARGIN), min(used.shape[axis] - 1, along[-1] + 1 + _MARGIN)
+        if box[axis, 1] - box[axis, 0] <= 2 * _INSET:
+            box[axis] = 1, used.shape[axis] - 1  # too thin for the growth test: keep the whole axis
+    return box
