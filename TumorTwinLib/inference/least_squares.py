@@ -1,0 +1,121 @@
+"""Levenberg-Marquardt on log-parameters with a Gaussian prior, from condensed normal equations.
+
+Minimises ``F(x) = sum_k w_k |r_k(x)|^2 / sigma_k^2 + |(x - m) / s|^2`` (Madsen, Nielsen and Tingleff 2004), where k runs
+over kinds of data, sigma_k is their noise and w_k the share of their voxels that is independent.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from TumorTwinLib.inference.residuals import Block
+
+_FIRST_DAMPING = 1e-3
+_LARGEST_STEP = 1.0  # in log-parameters: at most a factor e a step
+
+
+class FitStatus(enum.Enum):
+    """How a fit ended, with what to do about it."""
+
+    CONVERGED = "converged"
+    MAX_ITERATIONS = "not converged: allow more iterations or check the data"
+    STALLED = "no step improves the fit: check the data and the bounds"
+    CANCELLED = "cancelled: the best parameters so far are kept"
+
+
+@dataclass(frozen=True, eq=False)
+class Objective:
+    """Noise and independent share by kind of data, and the prior of the log-parameters."""
+
+    noise: Mapping[str, float]
+    share: Mapping[str, float]
+    prior_mean: np.ndarray
+    prior_sd: np.ndarray
+
+    def value(self, x: np.ndarray, blocks: Mapping[str, Block]) -> float:
+        data = sum(self.share[k] * b.squares / self.noise[k] ** 2 for k, b in blocks.items())
+        return data + float(np.sum(((x - self.prior_mean) / self.prior_sd) ** 2))
+
+    def normal_equations(self, x: np.ndarray, blocks: Mapping[str, Block]) -> tuple[np.ndarray, np.ndarray]:
+        """Half gradient (P,) and Gauss-Newton half Hessian (P, P) of the objective."""
+        gradient = (x - self.prior_mean) / self.prior_sd**2
+        hessian = np.diag(1.0 / self.prior_sd**2)
+        for kind, block in blocks.items():
+            weight = self.share[kind] / self.noise[kind] ** 2
+            gradient = gradient + weight * block.gradient
+            hessian = hessian + weight * block.hessian
+        return gradient, hessian
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """Where the minimisation stands.
+
+    Args:
+        x: (P,) log-parameters; blocks: residuals there.
+        iterations: evaluations of the model.
+        history: objective after every accepted step.
+    """
+
+    status: FitStatus
+    x: np.ndarray
+    blocks: Mapping[str, Block]
+    objective: float
+    iterations: int
+    history: tuple[float, ...]
+
+
+def minimise(
+    evaluate: Callable[[np.ndarray], Mapping[str, Block]],
+    start: Fit,
+    objective: Objective,
+    lower: np.ndarray,
+    upper: np.ndarray,
+    *,
+    max_iterations: int,
+    expected_gain: float,
+) -> Fit:
+    """Iterate until the expected gain of another step, in units of the objective, falls below ``expected_gain``.
+
+    One unit of the objective is one squared standard deviation, so 0.01 leaves every parameter within a tenth of its
+    own standard error of the optimum. Bounds are kept by projection; a parameter held at its bound leaves the system.
+    """
+    fit = replace(start, objective=objective.value(start.x, start.blocks))
+    damping = _FIRST_DAMPING
+    while True:
+        gradient, hessian = objective.normal_equations(fit.x, fit.blocks)
+        held = ((fit.x <= lower) & (gradient > 0)) | ((fit.x >= upper) & (gradient < 0))
+        step = _damped_step(gradient, hessian, held, damping)
+        trial_x = np.clip(fit.x + step, lower, upper)
+        moved = trial_x - fit.x
+        gain = -float(2.0 * gradient @ moved + moved @ hessian @ moved)
+        if gain < expected_gain:
+            return replace(fit, status=FitStatus.CONVERGED)
+        if fit.iterations >= max_iterations:
+            return replace(fit, status=FitStatus.MAX_ITERATIONS)
+        blocks = evaluate(trial_x)
+        value = objective.value(trial_x, blocks)
+        ratio = (fit.objective - value) / gain
+        fit = replace(fit, iterations=fit.iterations + 1)
+        if ratio > 1e-3:
+            damping *= max(0.1, 1.0 - (2.0 * ratio - 1.0) ** 3)  # Nielsen's update: less when the model predicts well
+            history = (*fit.history, value)
+            fit = replace(fit, x=trial_x, blocks=blocks, objective=value, history=history)
+        else:
+            damping = max(damping, 1e-3) * 8.0
+            if damping > 1e9:
+                return replace(fit, status=FitStatus.STALLED)
+
+
+def _damped_step(gradient: np.ndarray, hessian: np.ndarray, held: np.ndarray, damping: float) -> np.ndarray:
+    free = ~held
+    step = np.zeros_like(gradient)
+    if free.any():
+        system = hessian[np.ix_(free, free)]
+        step[free] = np.linalg.solve(system + damping * np.diag(np.diag(system)), -gradient[free])
+    longest = np.abs(step).max()
+    return step if longest <= _LARGEST_STEP else step * (_LARGEST_STEP / longest)

@@ -1,0 +1,238 @@
+"""Glioblastoma: reaction-diffusion with white- and grey-matter diffusivity, radiotherapy and temozolomide."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from TumorTwinLib.errors import TumorTwinError
+from TumorTwinLib.geometry import Grid, Image
+from TumorTwinLib.models.initial_state import adc_state, level_set_state
+from TumorTwinLib.models.observation import ObservedVisit, observe_visit
+from TumorTwinLib.models.parameters import Parameter, ParameterValues
+from TumorTwinLib.patient import PatientData
+from TumorTwinLib.physics.domain import Domain, make_domain
+from TumorTwinLib.physics.reaction import Drug, FieldKill, InstantKill, LogisticReaction, Rate
+from TumorTwinLib.treatment.drugs import find_drug, relative_dose
+from TumorTwinLib.treatment.events import DrugDose, RadiotherapyFraction, Surgery
+from TumorTwinLib.treatment.radiotherapy import lq_exponent_gy
+
+_CSF_LIMIT = 0.1  # voxels with less tissue than this are fluid and let no cells in
+_LEAST_RESIDUAL = 1e-6  # of a resection; a complete one is written so, as the logarithm needs a positive number
+
+PARAMETERS = (
+    Parameter(
+        name="diffusivity_mm2_per_day",
+        symbol="D",
+        unit="mm2/day",
+        median=0.13,
+        log_sd=0.9,
+        lower=1e-4,
+        upper=3.0,
+        description="diffusivity of tumour cells in white matter",
+        source="Lipkova 2019 and Learn-Morph-Infer ranges, 0.02 to 1.5 mm2/day",
+    ),
+    Parameter(
+        name="proliferation_per_day",
+        symbol="rho",
+        unit="1/day",
+        median=0.03,
+        log_sd=0.7,
+        lower=1e-4,
+        upper=0.5,
+        description="net proliferation rate",
+        source="Lipkova 2019 and Learn-Morph-Infer ranges, 0.0027 to 0.2 1/day",
+    ),
+    Parameter(
+        name="radiosensitivity_per_gy",
+        symbol="alpha",
+        unit="1/Gy",
+        median=0.035,
+        log_sd=0.5,
+        lower=1e-3,
+        upper=0.5,
+        description="linear coefficient of the linear-quadratic law",
+        source="Rockne 2010",
+    ),
+    Parameter(
+        name="tmz_sensitivity_per_day",
+        symbol="kappa_TMZ",
+        unit="1/day",
+        median=0.28,
+        log_sd=0.7,
+        lower=1e-3,
+        upper=5.0,
+        description="kill rate right after one dose of 75 mg/m2 temozolomide (0.28 is a log kill of 0.03 a dose)",
+        source="proposal: log kill 0.03 a dose, factor 2 either way with MGMT status",
+    ),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class ReactionDiffusionModel:
+    """Fisher-Kolmogorov growth of a glioblastoma in the brain (Swanson 2000; Lipkova 2019).
+
+        du/dt = div(D(x) grad u) + rho u (1 - u) - kappa(t) u      in the brain, no flux through its wall
+        D(x) = D [p_WM + p_GM / R],     no cells where p_WM + p_GM < 0.1 (ventricles, sulci)
+        kappa(t) = kappa_TMZ sum_j (dose_j / 75 mg/m2) exp(-9.242 (t - t_j) / day)
+        u -> u exp(-alpha (d + d^2 / (alpha/beta)))                at each radiotherapy fraction of d Gy
+
+    u is cellularity: cells over carrying capacity. The dimensionless numbers that matter are the infiltration length
+    ``L = sqrt(D / rho)`` over the voxel size (below 1 the front is not resolved) and ``2 sqrt(D rho) T`` over the
+    tumour's size. Not in the model: mass effect, necrosis, anisotropic diffusion, treatment resistance, oedema.
+
+    Args:
+        domain: brain mask; its space is the model's space.
+        resolution_mm: isotropic voxel size, or None to keep the mask's own grid.
+        tissues: white and grey matter fractions by name (``patient.tissues``); without them D is the same everywhere.
+        grey_white_ratio: R, white over grey matter diffusivity (Swanson 2000: 5; Lipkova 2019: 10).
+        alpha_beta_gy: alpha/beta ratio of tumour.
+        core_level, whole_level: cellularity on the boundary of the enhancing core and of the FLAIR abnormality.
+        initial: ``"adc"``, ``"level_set"``, or ``"auto"`` for ADC where the first visit has it.
+        carrying_capacity_per_mm3: cells in a full cubic millimetre (packing 0.75 of 1e-6 mm3 cells).
+    """
+
+    domain: Image
+    resolution_mm: float | None = None
+    tissues: Mapping[str, Image] = field(default_factory=dict)
+    grey_white_ratio: float = 10.0
+    alpha_beta_gy: float = 10.0
+    core_level: float = 0.65
+    whole_level: float = 0.25
+    initial: str = "auto"
+    carrying_capacity_per_mm3: float = 7.5e5
+    parameters: tuple[Parameter, ...] = PARAMETERS
+    name: str = "glioblastoma"
+
+    def __post_init__(self) -> None:
+        if self.resolution_mm is not None and not 0.1 <= self.resolution_mm <= 10:
+            raise TumorTwinError(f"resolution_mm is {self.resolution_mm}: give a voxel size between 0.1 and 10 mm.")
+        if self.initial not in ("auto", "adc", "level_set"):
+            raise TumorTwinError(f"Unknown initial state {self.initial!r}: choose 'auto', 'adc' or 'level_set'.")
+
+    @classmethod
+    def from_patient(cls, patient: PatientData, **settings) -> ReactionDiffusionModel:
+        """The model of this patient's brain, with tissue maps where the patient has them."""
+        return cls(domain=patient.brain_mask, tissues=patient.tissues, **settings)
+
+    @functools.cached_property
+    def grid(self) -> Grid:
+        own = self.domain.grid
+        return own if self.resolution_mm is None else own.with_spacing(self.resolution_mm)
+
+    @functools.cached_property
+    def thresholds(self) -> dict[str, float]:
+        """Cellularity above which a voxel counts as the region."""
+        return {"core": self.core_level, "whole_tumor": self.whole_level}
+
+    @functools.cached_property
+    def physics_domain(self) -> Domain:
+        mask = self.domain.resample(self.grid).array > 0.5
+        if not self.tissues:
+            return make_domain(self.grid, mask)
+        white, grey = (
+            self.tissues[name].resample(self.grid).array if name in self.tissues else np.zeros(self.grid.shape)
+            for name in ("white_matter", "grey_matter")
+        )
+        mask &= white + grey >= _CSF_LIMIT
+        return make_domain(self.grid, mask, white + grey / self.grey_white_ratio)
+
+    def values(self, values: Mapping[str, float] | None = None) -> ParameterValues:
+        """Checked parameter values; those not given stay at their prior median."""
+        return ParameterValues(self.parameters, values)
+
+    def observe(self, patient: PatientData) -> tuple[ObservedVisit, ...]:
+        """Every visit on the model's grid: cellularity from ADC and region masks."""
+        return tuple(observe_visit(visit, patient.day(visit.time), self.grid) for visit in patient.visits)
+
+    def initial_state(
+        self, first: ObservedVisit, values: Mapping[str, float], calibrated: Sequence[str] = ()
+    ) -> np.ndarray:
+        """(1, 1 + P, ni, nj, nk) cellularity at the first visit and its derivative by each log-parameter.
+
+        Raises:
+            TumorTwinError: the first visit shows no tumour.
+        """
+        if first.whole is None or not first.whole.any():
+            raise TumorTwinError(f"{first.name} shows no tumour: segment the first visit before fitting a model to it.")
+        length_mm = float(np.sqrt(values["diffusivity_mm2_per_day"] / max(values["proliferation_per_day"], 1e-9)))
+        use_adc = self.initial == "adc" or (self.initial == "auto" and first.cellularity is not None)
+        if use_adc and first.cellularity is None:
+            raise TumorTwinError(f"{first.name} has no ADC map: add one, or choose the initial state 'level_set'.")
+        spacing_mm = self.grid.spacing_mm
+        if use_adc:
+            u, slope = adc_state(first.cellularity, first.whole, spacing_mm, self.whole_level, length_mm)
+        else:
+            u, slope = level_set_state(
+                first.core, first.whole, spacing_mm, self.core_level, self.whole_level, length_mm
+            )
+        # L = sqrt(D / rho): d L / d log D = L / 2 and d L / d log rho = -L / 2
+        weight = {"diffusivity_mm2_per_day": 0.5 * length_mm, "proliferation_per_day": -0.5 * length_mm}
+        return np.stack([u, *(slope * weight.get(name, 0.0) for name in calibrated)])[None]
+
+    def dynamics(
+        self, patient: PatientData, members: Sequence[Mapping[str, float]], calibrated: Sequence[str] = ()
+    ) -> tuple[LogisticReaction, Rate]:
+        """Reaction and diffusivity of an ensemble, with derivatives by the logarithm of each calibrated parameter.
+
+        Args:
+            patient: whose treatments are applied, at their own minute.
+            members: E sets of parameter values.
+
+        Raises:
+            TumorTwinError: a drug this model has no parameter for.
+        """
+
+        def rate(name: str, scale: float = 1.0) -> Rate:
+            value = np.array([member[name] for member in members]) * scale
+            derivative = np.zeros((len(value), len(calibrated)))
+            if name in calibrated:
+                derivative[:, list(calibrated).index(name)] = value
+            return Rate(value, derivative)
+
+        fields, instants = [], []
+        for event in patient.treatments:
+            day = patient.day(event.time)
+            if isinstance(event, RadiotherapyFraction) and event.dose_map is not None:
+                dose_gy = event.dose_map.resample(self.grid).array
+                fields.append(
+                    FieldKill(day, rate("radiosensitivity_per_gy"), lq_exponent_gy(dose_gy, self.alpha_beta_gy))
+                )
+            elif isinstance(event, RadiotherapyFraction):
+                exponent = float(lq_exponent_gy(event.dose_gy, self.alpha_beta_gy))
+                instants.append(InstantKill(day, rate("radiosensitivity_per_gy", exponent)))
+            elif isinstance(event, Surgery):
+                fields.append(FieldKill(day, Rate.constant(1.0, len(members), len(calibrated)), self._resection(event)))
+        drugs = self._drugs(patient, rate("tmz_sensitivity_per_day"))
+        reaction = LogisticReaction(rate("proliferation_per_day"), drugs, tuple(instants), tuple(fields))
+        return reaction, rate("diffusivity_mm2_per_day")
+
+    def _drugs(self, patient: PatientData, sensitivity: Rate) -> tuple[Drug, ...]:
+        doses = [event for event in patient.treatments if isinstance(event, DrugDose)]
+        if not doses:
+            return ()
+        temozolomide = find_drug("temozolomide")
+        for dose in doses:
+            if find_drug(dose.drug) is not temozolomide:
+                raise TumorTwinError(
+                    f"The glioblastoma model knows temozolomide only, not {dose.drug} ({dose.time:%Y-%m-%d %H:%M}): "
+                    "remove that row from the treatments."
+                )
+        return (
+            Drug(
+                sensitivity,
+                temozolomide.elimination_rate_per_day,
+                np.array([patient.day(dose.time) for dose in doses]),
+                np.array([relative_dose(dose, temozolomide, patient.body_surface_area_m2) for dose in doses]),
+            ),
+        )
+
+    def _resection(self, surgery: Surgery) -> np.ndarray:
+        """(ni, nj, nk) log kill of a resection: zero outside its cavity."""
+        if surgery.cavity is None:
+            raise TumorTwinError(f"The surgery of {surgery.time:%Y-%m-%d} has no cavity mask: segment the cavity.")
+        inside = surgery.cavity.resample(self.grid).array > 0.5
+        return np.where(inside, -np.log(max(surgery.residual_fraction, _LEAST_RESIDUAL)), 0.0)

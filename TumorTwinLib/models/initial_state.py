@@ -1,0 +1,71 @@
+"""The tumour at the first scan, with the part no scan shows: level sets, ADC cellularity and the infiltrating tail."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from TumorTwinLib.models import wave
+
+
+def level_set_state(
+    core: np.ndarray | None,
+    whole: np.ndarray,
+    spacing_mm: tuple[float, float, float],
+    core_level: float,
+    whole_level: float,
+    length_mm: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Cellularity whose level sets are the segmented boundaries, with a critical-wave tail outside.
+
+    ``core_level`` holds on the core's boundary and ``whole_level`` on the whole tumour's; between them the wave's
+    argument is interpolated by distance, inside the core it continues inward and outside it decays over ``length_mm``,
+    the infiltration length sqrt(D / rho).
+
+    Args:
+        core: (ni, nj, nk) Boolean mask of enhancing tumour and necrosis, or None.
+        whole: (ni, nj, nk) Boolean mask of everything abnormal.
+        length_mm: L.
+
+    Returns:
+        (ni, nj, nk) cellularity and its derivative by L in 1/mm.
+    """
+    to_whole = signed_distance_mm(whole, spacing_mm)
+    s_whole = wave.position(whole_level)
+    outside = to_whole > 0
+    s = s_whole + to_whole / length_mm
+    ds = -to_whole / length_mm**2
+    if core is not None and core.any():
+        to_core = signed_distance_mm(core, spacing_mm)
+        s_core = wave.position(core_level)
+        gap = np.maximum(to_core - to_whole, 1e-6)  # local width of the rim between the two boundaries
+        between = s_core + (s_whole - s_core) * to_core / gap
+        s = np.where(outside, s, np.where(to_core > 0, between, s_core + to_core / length_mm))
+        ds = np.where(outside, ds, np.where(to_core > 0, 0.0, -to_core / length_mm**2))
+    w, slope = wave.profile(s)
+    return w, slope * ds
+
+
+def adc_state(
+    cellularity: np.ndarray, whole: np.ndarray, spacing_mm: tuple[float, float, float], whole_level: float, length_mm: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Measured cellularity inside the tumour and a critical-wave tail that starts from its rim outside.
+
+    Args:
+        cellularity: (ni, nj, nk) from ADC.
+        whole: (ni, nj, nk) Boolean mask in which it was measured.
+
+    Returns:
+        (ni, nj, nk) cellularity and its derivative by L in 1/mm.
+    """
+    tail, slope = level_set_state(None, whole, spacing_mm, whole_level, whole_level, length_mm)
+    return np.where(whole, cellularity, tail), np.where(whole, 0.0, slope)
+
+
+def signed_distance_mm(mask: np.ndarray, spacing_mm: tuple[float, float, float]) -> np.ndarray:
+    """Distance to the mask's surface in mm: positive outside, negative inside, zero half-way between voxels."""
+    from scipy import ndimage
+
+    half = 0.5 * min(spacing_mm)
+    outside = ndimage.distance_transform_edt(~mask, sampling=spacing_mm)
+    inside = ndimage.distance_transform_edt(mask, sampling=spacing_mm)
+    return np.where(mask, -(inside - half), outside - half)

@@ -1,0 +1,79 @@
+"""What a scan shows of the cellularity: ADC maps and thresholded contours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from TumorTwinLib.geometry import Grid, Image
+from TumorTwinLib.patient import Visit
+
+FREE_WATER_ADC = 3000.0  # 1e-6 mm2/s at body temperature (Le Bihan 2006)
+
+
+def cellularity_from_adc(adc: np.ndarray, *, free_water: float = FREE_WATER_ADC, densest: float = 0.0) -> np.ndarray:
+    """Cells as a fraction of carrying capacity, ``(ADC_w - ADC) / (ADC_w - ADC_min)`` (Atuegwu, Phys Med Biol 2010).
+
+    Clipped to [0, 1]: an ADC above free water is fluid, not tumour, and holds no cells.
+
+    Args:
+        adc: 1e-6 mm2/s, any shape.
+        free_water, densest: ADC without cells and at the carrying capacity, 1e-6 mm2/s.
+    """
+    return np.clip((free_water - adc.astype(np.float32)) / np.float32(free_water - densest), 0.0, 1.0)
+
+
+def visible(cellularity: np.ndarray, threshold: float, softness: float) -> tuple[np.ndarray, np.ndarray]:
+    """Probability that a voxel is segmented, and its derivative by cellularity.
+
+    ``1/2 + 1/2 sgn(u - u_c) (1 - exp(-(u - u_c)^2 / s^2))`` (Lipkova, IEEE TMI 2019): certain far from the threshold,
+    even on it.
+    """
+    gap = cellularity - threshold
+    bell = np.exp(-((gap / softness) ** 2))
+    return 0.5 + 0.5 * np.sign(gap) * (1.0 - bell), np.abs(gap) * bell / softness**2
+
+
+@dataclass(frozen=True, eq=False)
+class ObservedVisit:
+    """One visit on the model's grid.
+
+    Args:
+        name: what messages call it.
+        day: days since the first visit.
+        cellularity: (ni, nj, nk) from ADC, or None.
+        core, whole: (ni, nj, nk) Boolean masks, or None where not segmented.
+    """
+
+    name: str
+    day: float
+    cellularity: np.ndarray | None
+    core: np.ndarray | None
+    whole: np.ndarray | None
+
+
+def observe_visit(visit: Visit, day: float, grid: Grid) -> ObservedVisit:
+    """Resample what calibration compares with. Cells are zero outside the tumour: ADC of healthy tissue says nothing."""
+    core, whole = (
+        None if image is None else _as_mask(image).resample(grid).array > 0.5
+        for image in (visit.core, visit.whole_tumor)
+    )
+    cellularity = None
+    if "ADC" in visit.images:
+        adc = visit.images["ADC"]
+        if not adc.grid.same_as(grid):
+            # Averaging across the tumour's rim would mix in healthy tissue: map to cells first, inside the tumour only.
+            inside = adc.array > 0 if visit.whole_tumor is None else visit.whole_tumor.resample(adc.grid, order=0).array
+            cells = Image(cellularity_from_adc(adc.array) * (inside > 0), adc.grid, adc.name).resample(grid).array
+            share = Image((inside > 0).astype(np.float32), adc.grid, adc.name).resample(grid).array
+            cellularity = np.where(share > 0.5, cells / np.maximum(share, 0.5), 0.0).astype(np.float32)
+        else:
+            cellularity = cellularity_from_adc(adc.array)
+        if whole is not None:
+            cellularity = np.where(whole, cellularity, np.float32(0.0))
+    return ObservedVisit(f"The visit of {visit.time:%Y-%m-%d}", day, cellularity, core, whole)
+
+
+def _as_mask(image: Image) -> Image:
+    return Image((image.array > 0).astype(np.float32), image.grid, image.name)
