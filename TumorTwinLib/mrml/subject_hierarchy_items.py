@@ -22,7 +22,7 @@ class SubjectHierarchyItems:
         self._scene = scene
         scene.AddObserver(slicer.vtkMRMLScene.NodeAddedEvent, self._on_node_added)
         scene.AddObserver(slicer.vtkMRMLScene.NodeRemovedEvent, self._on_node_removed)
-        scene.AddObserver(slicer.vtkMRMLScene.EndImportEvent, self._on_import_ended)
+        scene.AddObserver(slicer.vtkMRMLScene.EndBatchProcessEvent, self._on_batch_ended)
 
     def _add(self, node) -> None:
         shown = any(node.IsA(name) for name in _SHOWN_CLASSES) and not any(node.IsA(name) for name in _HIDDEN_CLASSES)
@@ -34,7 +34,7 @@ class SubjectHierarchyItems:
 
     @vtk.calldata_type(vtk.VTK_OBJECT)
     def _on_node_added(self, scene, _event, node) -> None:
-        if not scene.IsImporting():  # a scene being read brings its own tree, which is complete only at the end
+        if not scene.IsBatchProcessing():  # a scene being read brings its own tree, which is complete only at the end
             self._add(node)
 
     @vtk.calldata_type(vtk.VTK_OBJECT)
@@ -46,6 +46,7 @@ class SubjectHierarchyItems:
         if item:
             hierarchy.RemoveItem(item, False, False)
 
-    def _on_import_ended(self, scene, _event) -> None:
+    def _on_batch_ended(self, scene, _event) -> None:
+        slicer.vtkMRMLSubjectHierarchyNode.ResolveSubjectHierarchy(scene)
         for index in range(scene.GetNumberOfNodes()):
             self._add(scene.GetNthNode(index))

@@ -54,7 +54,7 @@ REGION_TERMS = {
     "non_enhancing": RegionTerm("Non-enhancing tumor", _ALTERED_STRUCTURE, _NEOPLASM, (204, 121, 167)),
     "necrotic_core": RegionTerm("Necrosis", _ALTERED_STRUCTURE, _NECROSIS, (216, 191, 216)),
     "edema": RegionTerm("Edema", _ALTERED_STRUCTURE, _EDEMA, (140, 224, 228)),
-    "core": RegionTerm("Tumor core", _ALTERED_STRUCTURE, _NEOPLASM, (213, 94, 0)),
+    "core": RegionTerm("Tumor core", _ALTERED_STRUCTURE, _NEOPLASM, (0, 190, 140)),
     "whole_tumor": RegionTerm("Whole tumor", _ALTERED_STRUCTURE, _NEOPLASM, (86, 180, 233)),
     "brain": RegionTerm("Brain", _ANATOMICAL_STRUCTURE, _BRAIN, (200, 200, 205), in_brain=False),
     "white_matter": RegionTerm("White matter", _TISSUE, ("389080008", "White Matter"), (250, 250, 225)),

@@ -81,8 +81,8 @@ def node_from_image(image: Image, name: str = "", *, labelmap: bool = False, nod
     if node is None:
         class_name = "vtkMRMLLabelMapVolumeNode" if labelmap else "vtkMRMLScalarVolumeNode"
         node = slicer.mrmlScene.AddNewNodeByClass(class_name, name or image.name)
-        node.CreateDefaultDisplayNodes()
     fill_volume(node, image)
+    node.CreateDefaultDisplayNodes()  # after the voxels, from which it takes window and level
     return node
 
 

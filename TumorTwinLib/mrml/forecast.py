@@ -1,0 +1,191 @@
+"""A forecast as Slicer nodes: density and regions over time, tables with units, charts, under the patient's study."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import slicer
+
+from TumorTwinLib.errors import TumorTwinError
+from TumorTwinLib.forecast import Forecast
+from TumorTwinLib.geometry import Image, bounding_box
+from TumorTwinLib.mrml.colors import fill_color_table
+from TumorTwinLib.mrml.forecast_charts import show_charts
+from TumorTwinLib.mrml.forecast_tables import forecast_columns, measured_columns, parameter_columns
+from TumorTwinLib.mrml.run_nodes import RunNodes, file_under, folder_item, study_item
+from TumorTwinLib.mrml.segmentations import fill_segmentation
+from TumorTwinLib.mrml.sequences import browse, fill_sequence
+from TumorTwinLib.mrml.tables import fill_table
+from TumorTwinLib.mrml.volumes import coded_entry, fill_volume
+
+FOLDER = "TumorTwin forecast"
+_VISIBLE_DENSITY = 0.02  # below this fraction of capacity a voxel is not drawn
+_STORED_DENSITY = 1e-3  # frames are cropped to the voxels that ever exceed this
+_DENSITY_STEP = 2.0**-13  # densities are stored in steps of 0.00012, which makes scene files ten times smaller
+_CROP_MARGIN_VOXELS = (3, 3, 3)
+
+
+@dataclass(frozen=True)
+class ForecastNodes:
+    """What `show_forecast` made. ``density`` and ``regions`` follow the browser's selected day."""
+
+    browser: Any
+    density: Any
+    density_sequence: Any
+    regions: Any
+    regions_sequence: Any
+    color_table: Any
+    table: Any
+    measured_table: Any
+    parameter_table: Any
+    volume_chart: Any
+    cell_count_chart: Any
+    provenance: Any
+    folder: int
+
+
+@dataclass(frozen=True, eq=False)
+class _Frames:
+    """Everything computed before the scene is touched: cropped density and region masks by day."""
+
+    density: list[Image]
+    regions: list[dict[str, Image]]
+
+
+def show_forecast(
+    forecast: Forecast, *, run: str = "TumorTwin", study: int | None = None, day: float | None = None
+) -> ForecastNodes:
+    """Put a forecast into the scene, or refill the nodes that an earlier call made for this patient and run.
+
+    Args:
+        forecast: all of it is shown; frames are cropped to where tumor cells ever are.
+        run: names this set of nodes, so that two runs of one patient can be compared.
+        study: subject-hierarchy item to file the results under; by default the patient's study named after the run.
+        day: the output day to select; by default the last.
+
+    Raises:
+        TumorTwinError: the forecast contradicts itself. The scene is then as it was.
+    """
+    frames = _prepare(forecast)
+    selected = len(forecast.days) - 1 if day is None else int(np.argmin(np.abs(np.asarray(forecast.days) - day)))
+    nodes = RunNodes(forecast.patient_id, run)
+    name = forecast.patient_id if run == "TumorTwin" else f"{forecast.patient_id} {run}"
+
+    color_table = nodes.get("vtkMRMLColorTableNode", "colors", "Tumor cell density colors")
+    fill_color_table(color_table)
+    browser = nodes.get("vtkMRMLSequenceBrowserNode", "browser", f"{name} forecast")
+    density_sequence = nodes.get("vtkMRMLSequenceNode", "density_sequence", f"{name} tumor cell density over time")
+    regions_sequence = nodes.get("vtkMRMLSequenceNode", "regions_sequence", f"{name} predicted regions over time")
+    # Frames read from a file carry no mark, and a proxy is as its frame; the browser knows its proxies all the same.
+    density, regions = (
+        nodes.get(class_name, role, f"{name} {what}", browser.GetProxyNode(sequence))
+        for class_name, role, what, sequence in (
+            ("vtkMRMLScalarVolumeNode", "density", "tumor cell density", density_sequence),
+            ("vtkMRMLSegmentationNode", "regions", "predicted regions", regions_sequence),
+        )
+    )
+    fill_sequence(density_sequence, forecast.days, density, lambda node, n: fill_volume(node, frames.density[n]))
+    fill_sequence(regions_sequence, forecast.days, regions, lambda node, n: _fill_regions(node, frames.regions[n]))
+    browse(browser, [(density_sequence, density), (regions_sequence, regions)], selected)
+    _show_density(density, color_table)
+    _show_regions(regions, forecast)
+
+    table = nodes.get("vtkMRMLTableNode", "table", f"{name} forecast")
+    fill_table(table, forecast_columns(forecast))
+    measured_table = nodes.get("vtkMRMLTableNode", "measured", f"{name} measured")
+    fill_table(measured_table, measured_columns(forecast))
+    parameter_table = nodes.get("vtkMRMLTableNode", "parameters", f"{name} parameters")
+    fill_table(parameter_table, parameter_columns(forecast))
+    provenance = nodes.get("vtkMRMLTextNode", "provenance", f"{name} provenance")
+    provenance.SetText(json.dumps(dict(forecast.provenance), indent=2, default=str))
+    provenance.SetForceCreateStorageNode(slicer.vtkMRMLTextNode.CreateStorageNodeAlways)
+
+    volume_chart, cell_count_chart = show_charts(nodes, forecast, table, measured_table)
+    nodes.remove_unused()
+    folder = folder_item(study or study_item(forecast.patient_id, run), FOLDER)
+    result = ForecastNodes(
+        browser, density, density_sequence, regions, regions_sequence, color_table, table, measured_table,
+        parameter_table, volume_chart, cell_count_chart, provenance, folder,
+    )  # fmt: skip
+    file_under(folder, [density, regions, volume_chart, cell_count_chart, table, measured_table, parameter_table])
+    series = [
+        chart.GetNthPlotSeriesNode(number)
+        for chart in (volume_chart, cell_count_chart)
+        for number in range(chart.GetNumberOfPlotSeriesNodes())
+    ]
+    helpers = [one.GetTableNode() for one in series if one.GetTableNode() not in (table, measured_table)]
+    file_under(folder_item(folder, "Plot data"), [*series, *helpers, provenance])
+    return result
+
+
+def _prepare(forecast: Forecast) -> _Frames:
+    days = np.asarray(forecast.days, dtype=float)
+    who = f"The forecast of {forecast.patient_id}"
+    if days.ndim != 1 or days.size == 0 or not np.isfinite(days).all() or (np.diff(days) <= 0).any():
+        raise TumorTwinError(f"{who} has output days {days.tolist()}: give at least one day, in rising order.")
+    if forecast.cellularity.shape != (days.size, *forecast.grid.shape):
+        raise TumorTwinError(
+            f"{who} has fields of shape {forecast.cellularity.shape} for {days.size} days on a grid of "
+            f"{forecast.grid.shape}: run it again."
+        )
+    if not np.isfinite(forecast.cellularity).all():
+        raise TumorTwinError(f"{who} has values that are not finite: shorten the time step or check the parameters.")
+    if not forecast.thresholds or set(forecast.thresholds) != set(forecast.volume_mm3):
+        raise TumorTwinError(f"{who} has no threshold, or volumes for other regions than its thresholds: run it again.")
+    lengths = {len(forecast.total_cell_count), *(len(volume) for volume in forecast.volume_mm3.values())}
+    if lengths != {days.size}:
+        raise TumorTwinError(f"{who} has {days.size} days but {sorted(lengths)} values in its curves: run it again.")
+    occupied = np.any(forecast.cellularity > _STORED_DENSITY, axis=0)
+    if not occupied.any():
+        raise TumorTwinError(f"{who} has no tumor cells on any day: check the first segmentation.")
+    lower, upper = bounding_box(occupied, _CROP_MARGIN_VOXELS)
+    grid = forecast.grid.crop(lower, upper)
+    window = tuple(slice(low, high) for low, high in zip(lower, upper, strict=True))
+    fields = [np.ascontiguousarray(field[window], dtype=np.float32) for field in forecast.cellularity]
+    return _Frames(
+        [Image(np.round(field / _DENSITY_STEP) * np.float32(_DENSITY_STEP), grid, "density") for field in fields],
+        [
+            {region: Image(field > level, grid, region) for region, level in forecast.thresholds.items()}
+            for field in fields
+        ],
+    )
+
+
+def _fill_regions(node, masks: dict[str, Image]) -> None:
+    fill_segmentation(node, masks)
+    node.CreateClosedSurfaceRepresentation()  # smooth outlines and 3D surfaces on every day of the sequence
+
+
+def _show_density(volume, color_table) -> None:
+    # On the proxy, since frames do not hand these on.
+    volume.SetVoxelValueQuantity(coded_entry("cell-density", "99TUMORTWIN", "Tumor cell density"))
+    volume.SetVoxelValueUnits(coded_entry("1", "UCUM", "no units"))
+    display = volume.GetDisplayNode()
+    display.SetAndObserveColorNodeID(color_table.GetID())
+    display.AutoWindowLevelOff()
+    display.SetWindowLevelMinMax(0.0, 1.0)
+    display.SetThreshold(_VISIBLE_DENSITY, 10.0)
+    display.ApplyThresholdOn()
+    display.InterpolateOn()
+    legend = slicer.modules.colors.logic().AddDefaultColorLegendDisplayNode(volume)
+    legend.SetTitleText("Tumor cell density\n(fraction of capacity)")
+    legend.SetLabelFormat("%.2f")
+    legend.SetNumberOfLabels(5)
+    legend.SetPosition(0.95, 0.5)
+    legend.SetSize(0.12, 0.5)
+
+
+def _show_regions(segmentation, forecast: Forecast) -> None:
+    surface = slicer.vtkSegmentationConverter.GetSegmentationClosedSurfaceRepresentationName()
+    display = segmentation.GetDisplayNode()
+    display.SetPreferredDisplayRepresentationName2D(surface)
+    display.SetPreferredDisplayRepresentationName3D(surface)
+    display.SetVisibility2DFill(False)  # the fill would hide the density
+    display.SetVisibility2DOutline(True)
+    display.SetSliceIntersectionThickness(3)
+    innermost = max(forecast.thresholds, key=forecast.thresholds.__getitem__)
+    for region in forecast.thresholds:
+        display.SetSegmentOpacity3D(region, 1.0 if region == innermost else 0.3)
