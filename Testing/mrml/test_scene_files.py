@@ -1,5 +1,7 @@
 """A scene file is whole or not there."""
 
+import zipfile
+
 import pytest
 import slicer
 
@@ -57,9 +59,18 @@ def test_places_it_cannot_go_are_refused(tmp_path, name, message):
         save_scene(tmp_path / name)
 
 
-def test_reading_a_missing_or_damaged_scene_says_so(tmp_path):
+@pytest.mark.parametrize("damage", ["not a zip file", "cut short", "no scene inside"])
+def test_reading_a_missing_or_damaged_scene_says_so_and_keeps_what_is_open(tmp_path, damage):
+    add_text("open")
     with pytest.raises(TumorTwinError, match=r"absent\.mrb does not exist"):
         load_scene(tmp_path / "absent.mrb")
-    (tmp_path / "damaged.mrb").write_bytes(b"not a zip file")
+    damaged = tmp_path / "damaged.mrb"
+    save_scene(damaged)
+    if damage == "no scene inside":
+        with zipfile.ZipFile(damaged, "w") as bundle:
+            bundle.writestr("readme.txt", "text")
+    else:
+        damaged.write_bytes(b"PK?" if damage == "not a zip file" else damaged.read_bytes()[:-200])
     with pytest.raises(TumorTwinError, match=r"damaged\.mrb could not be read"):
-        load_scene(tmp_path / "damaged.mrb")
+        load_scene(damaged)
+    assert slicer.util.getNode("note").GetText() == "open"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import zipfile
 from pathlib import Path
 
 import slicer
@@ -48,12 +49,22 @@ def load_scene(path: str | Path, *, clear: bool = True) -> None:
     """Read a scene bundle, by default in place of what is open.
 
     Raises:
-        TumorTwinError: the file is missing or is not a scene.
+        TumorTwinError: the file is missing or is not a scene; what is open then stays.
     """
     path = Path(path)
     if not path.is_file():
         raise TumorTwinError(f"The scene {path} does not exist: check the path.")
+    if not _is_scene_bundle(path):  # Slicer would clear the scene before it found out
+        raise TumorTwinError(f"{path} could not be read as a scene: it may be damaged.")
     try:
         slicer.util.loadScene(str(path), {"clear": clear})
     except RuntimeError as error:
         raise TumorTwinError(f"{path} could not be read as a scene: it may be damaged.") from error
+
+
+def _is_scene_bundle(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as bundle:
+            return bundle.testzip() is None and any(name.endswith(".mrml") for name in bundle.namelist())
+    except zipfile.BadZipFile:
+        return False
