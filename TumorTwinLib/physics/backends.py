@@ -10,6 +10,11 @@ from TumorTwinLib.errors import TumorTwinError
 from TumorTwinLib.physics.domain import Domain
 
 
+def _scale(domain: Domain) -> float:
+    """Of ``L`` in ``x = 1 + scale L``; zero where no two voxels exchange cells."""
+    return 2.0 / domain.rate_bound_per_mm2 if domain.rate_bound_per_mm2 > 0 else 0.0
+
+
 class NumbaBackend:
     """State arrays are numpy; one fused pass per stage."""
 
@@ -23,7 +28,7 @@ class NumbaBackend:
         self._kernels = kernels_numba
         self.dtype = np.dtype(dtype)
         self._faces = domain.face_coefficients_per_mm2.astype(self.dtype)
-        self._scale = self.dtype.type(2.0 / max(domain.rate_bound_per_mm2, 1e-300))
+        self._scale = self.dtype.type(_scale(domain))
         self._rows = domain.row_range
 
     def array(self, values: np.ndarray) -> np.ndarray:
@@ -42,8 +47,8 @@ class NumbaBackend:
     def react(self, u, box, a, b, da, db) -> None:
         self._kernels.react(u, self._rows, box, a, b, da, db)
 
-    def largest_on_faces(self, u, box: np.ndarray, inset: int) -> np.ndarray:
-        return self._kernels.largest_on_faces(u, box, inset)
+    def largest_near_faces(self, u, box: np.ndarray, reach: int) -> np.ndarray:
+        return self._kernels.largest_near_faces(u, box, reach)
 
     def relative_difference(self, u, v) -> float:
         """Largest over members of ``|u - v| / |v|`` in L2, of the base field."""
@@ -71,7 +76,7 @@ class TorchBackend:
         self.dtype = np.dtype(dtype)
         self._device = torch.device(device)
         self._faces = self.array(domain.face_coefficients_per_mm2)
-        self._scale = float(2.0 / max(domain.rate_bound_per_mm2, 1e-300))
+        self._scale = _scale(domain)
 
     def array(self, values: np.ndarray):
         tensor = self._torch.from_numpy(np.array(values, dtype=self.dtype, order="C"))
@@ -86,13 +91,8 @@ class TorchBackend:
     def react(self, u, box, a, b, da, db) -> None:
         self._kernels.react(u, box, a, b, da, db)
 
-    def largest_on_faces(self, u, box: np.ndarray, inset: int) -> np.ndarray:
-        found = np.zeros(6)
-        for side in range(6):
-            axis = side // 2
-            plane = box[axis, 0] + inset if side % 2 == 0 else box[axis, 1] - 1 - inset
-            found[side] = float(u[:, 0].select(axis + 1, int(plane)).abs().max())
-        return found
+    def largest_near_faces(self, u, box: np.ndarray, reach: int) -> np.ndarray:
+        return self._kernels.largest_near_faces(u, box, reach).cpu().numpy()
 
     def relative_difference(self, u, v) -> float:
         gap = (u[:, 0] - v[:, 0]).double().flatten(1).norm(dim=1)

@@ -73,7 +73,8 @@ class Domain:
         lead = tuple(range(box.ndim - 3))
         turned = box.transpose(*lead, *(len(lead) + axis for axis in self.axes))
         state = np.zeros((*box.shape[:-3], *self.state_shape), dtype=dtype)
-        np.multiply(turned, self.mask[1:-1, 1:-1, 1:-1], out=state[..., 1:-1, 1:-1, 1:-1], casting="unsafe")
+        inside = self.mask[1:-1, 1:-1, 1:-1]  # what lies outside is not read: maps may be undefined there
+        np.copyto(state[..., 1:-1, 1:-1, 1:-1], turned, where=inside, casting="unsafe")
         return state
 
     def unpack(self, state: np.ndarray) -> np.ndarray:
@@ -99,7 +100,7 @@ def make_domain(grid: Grid, mask: np.ndarray, relative_diffusivity: np.ndarray |
         TumorTwinError: empty mask, shapes that differ, sheared grid, or negative or non-finite diffusivity.
     """
     if mask.shape != grid.shape:
-        raise TumorTwinError(f"The mask has {mask.shape} voxels and the grid {grid.shape}: resample the mask to the grid.")
+        raise TumorTwinError(f"The mask has {mask.shape} voxels and the grid {grid.shape}: resample it to the grid.")
     cosines = (grid.ijk_to_ras[:3, :3] / grid.spacing_mm).T @ (grid.ijk_to_ras[:3, :3] / grid.spacing_mm)
     if not np.allclose(cosines, np.eye(3), atol=1e-3):
         raise TumorTwinError("The grid's axes are not orthogonal: resample the images to a grid without shear.")
@@ -107,11 +108,12 @@ def make_domain(grid: Grid, mask: np.ndarray, relative_diffusivity: np.ndarray |
     lower, upper = bounding_box(mask)
     box = tuple(slice(low, up) for low, up in zip(lower, upper, strict=True))
     relative = np.broadcast_to(np.asarray(relative_diffusivity, dtype=np.float64), grid.shape)[box]
+    relative = np.where(mask[box], relative, 0.0)
     if not np.isfinite(relative).all() or relative.min() < 0:
         raise TumorTwinError("The relative diffusivity has negative or non-finite voxels: check the tissue maps.")
     axes = tuple(int(axis) for axis in np.argsort(relative.shape, kind="stable"))
     inside = np.pad(mask[box].transpose(axes), 1)
-    relative = np.pad(relative.transpose(axes), 1) * inside
+    relative = np.pad(relative.transpose(axes), 1)
     spacing_mm = [grid.spacing_mm[axis] for axis in axes]
     faces = np.zeros((3, *inside.shape))
     for axis in range(3):

@@ -123,21 +123,21 @@ def react(u, rows, box, a, b, da, db):
 
 
 @numba.njit(**_JIT)
-def largest_on_faces(u, box, inset):
-    """(6,) largest ``|u|`` on the planes ``inset`` voxels inside each face of the box: lower, upper of each axis."""
+def largest_near_faces(u, box, reach):
+    """(6,) largest ``|u|`` of any member within ``reach`` voxels of each face of the box: lower, upper of each axis."""
     found = np.zeros(6)
-    for e in range(u.shape[0]):
-        base = u[e, 0]
-        for side in range(6):
-            axis = side // 2
-            plane = box[axis, 0] + inset if side % 2 == 0 else box[axis, 1] - 1 - inset
-            i0, i1 = (plane, plane + 1) if axis == 0 else (box[0, 0], box[0, 1])
-            j0, j1 = (plane, plane + 1) if axis == 1 else (box[1, 0], box[1, 1])
-            k0, k1 = (plane, plane + 1) if axis == 2 else (box[2, 0], box[2, 1])
-            top = found[side]
-            for i in range(i0, i1):
-                for j in range(j0, j1):
-                    for k in range(k0, k1):
-                        top = max(top, abs(base[i, j, k]))
-            found[side] = top
+    for side in range(6):
+        slab = box.copy()
+        axis = side // 2
+        if side % 2 == 0:
+            slab[axis, 1] = min(box[axis, 0] + reach, box[axis, 1])
+        else:
+            slab[axis, 0] = max(box[axis, 1] - reach, box[axis, 0])
+        top = u.dtype.type(0)
+        for e in range(u.shape[0]):
+            for i in range(slab[0, 0], slab[0, 1]):
+                for j in range(slab[1, 0], slab[1, 1]):
+                    for k in range(slab[2, 0], slab[2, 1]):
+                        top = max(top, abs(u[e, 0, i, j, k]))
+        found[side] = top
     return found

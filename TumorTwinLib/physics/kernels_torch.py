@@ -37,6 +37,18 @@ def react(u, box, a, b, da, db):
     u[(..., *part)] = _moebius(u[(..., *part)].clone(), a, b, da, db)
 
 
+def largest_near_faces(u, box, reach):
+    """(6,) as ``kernels_numba.largest_near_faces``."""
+    found = []
+    for axis in range(3):
+        low, high = int(box[axis][0]), int(box[axis][1])
+        for start, stop in ((low, min(low + reach, high)), (max(high - reach, low), high)):
+            window = [slice(int(a), int(b)) for a, b in box]
+            window[axis] = slice(start, stop)
+            found.append(u[(slice(None), 0, *window)].abs().max())
+    return torch.stack(found)
+
+
 def _window(box, start: int, stop: int) -> tuple[slice, ...]:
     return (slice(start, stop), *(slice(int(low), int(high)) for low, high in box[1:]))
 

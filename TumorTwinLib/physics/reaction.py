@@ -16,6 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from TumorTwinLib.errors import TumorTwinError
+
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(16)
 _GONE = 1e-14  # of a reference dose: what is left of a drug after 32 time constants
 _PANEL_DECAYS = 3.0  # a panel spans at most this many time constants of the fastest drug: 16 nodes then give 1e-14
@@ -66,12 +68,19 @@ class Drug:
         sensitivity_per_day: kill rate at the moment of a dose of relative size 1.
         elimination_per_day: decay rate of the concentration.
         days, relative_doses: (n,) each.
+
+    Raises:
+        TumorTwinError: an elimination that is not positive and finite.
     """
 
     sensitivity_per_day: Rate
     elimination_per_day: float
     days: np.ndarray
     relative_doses: np.ndarray
+
+    def __post_init__(self) -> None:
+        if not 0 < self.elimination_per_day < np.inf:
+            raise TumorTwinError(f"A drug's elimination must be a positive rate, not {self.elimination_per_day} per day.")
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,8 @@ class Solution:
         days: (n,) outputs reached.
         cellularity: (n, E, ni, nj, nk) on the domain's grid; empty with ``keep_fields=False``.
         tangents: (n, E, P, ni, nj, nk) derivative by each parameter; empty without parameters.
-        error_estimate: relative L2 error accumulated from the probes, about the largest over the outputs.
+        error_estimate: relative L2 error accumulated from the probes, about the largest over the outputs; NaN for a
+            rerun on a plan, which has no probes.
         plan: the steps taken.
         stats: steps, stages, voxel_stages, seconds, cpu_seconds, backend.
     """
@@ -118,11 +119,7 @@ def solve(
     """
     settings = settings or SolverSettings()
     outputs = [float(day) for day in output_days]
-    if not outputs or outputs != sorted(set(outputs)) or outputs[0] < start_day:
-        raise TumorTwinError(f"Output days must increase and start at day {start_day:g} or later: got {outputs}.")
-    expected = (reaction.members, 1 + reaction.parameters, *domain.grid.shape)
-    if initial.shape != expected:
-        raise TumorTwinError(f"The initial state has shape {initial.shape}, the model needs {expected}.")
+    _check(domain, initial, reaction, diffusivity_mm2_per_day, outputs, start_day, plan)
     backend = make_backend(domain, name=settings.backend, dtype=settings.dtype, device=settings.device)
     stepper = Stepper(domain, backend, initial, diffusivity_mm2_per_day, reaction)
     run = _Run(stepper, settings, start_day, outputs, plan, trackers, keep_fields)
@@ -146,6 +143,37 @@ def solve(
     )
 
 
+def _check(domain, initial, reaction, diffusivity, outputs, start_day, plan) -> None:
+    """Refuse what would fail later, or silently mean something else."""
+    increasing = bool(outputs) and bool(np.isfinite(outputs).all()) and outputs == sorted(set(outputs))
+    if not increasing or outputs[0] < start_day:
+        raise TumorTwinError(f"Output days must increase and start at day {start_day:g} or later: got {outputs}.")
+    expected = (reaction.members, 1 + reaction.parameters, *domain.grid.shape)
+    if initial.shape != expected:
+        raise TumorTwinError(f"The initial state has shape {initial.shape}, the model needs {expected}.")
+    if diffusivity.derivative.shape != (reaction.members, reaction.parameters):
+        raise TumorTwinError(
+            f"The diffusivity has {diffusivity.derivative.shape} members and parameters, the reaction "
+            f"{(reaction.members, reaction.parameters)}: give both the same."
+        )
+    if not np.isfinite(diffusivity.value).all() or diffusivity.value.min() < 0:
+        raise TumorTwinError(f"The diffusivity must be finite and not negative, not {diffusivity.value} mm2/day.")
+    for kill in reaction.fields:
+        if kill.exponent.shape != domain.grid.shape:
+            raise TumorTwinError(
+                f"The kill map of day {kill.day:g} has {kill.exponent.shape} voxels and the model's grid "
+                f"{domain.grid.shape}: resample it."
+            )
+    if plan is not None:
+        stops = {*outputs, *(kill.day for kill in reaction.fields if start_day < kill.day < outputs[-1])} - {start_day}
+        missed = sorted(stops - set(plan.ends))
+        if missed or list(plan.ends) != sorted(set(plan.ends)) or min(plan.ends, default=start_day) < start_day:
+            raise TumorTwinError(
+                f"The step plan does not run through day {missed[0] if missed else start_day:g} in increasing steps: "
+                "take it from a run with the same start, outputs and kill maps."
+            )
+
+
 class _Run:
     """The loop over steps and what it accumulates."""
 
@@ -162,7 +190,7 @@ class _Run:
         self.days: list[float] = []
         self.fields: list[np.ndarray] = []
         self.tangents: list[np.ndarray] = []
-        self.error = 0.0
+        self.error = 0.0 if plan is None else math.nan
         horizon = outputs[-1] - start_day
         self.rate_allowed = _SAFETY * settings.tolerance / horizon if horizon > 0 else math.inf
         # One thousandth of the fastest growth time squared is a cautious first guess; the first probe corrects it.
@@ -225,6 +253,7 @@ class _Run:
             self.ends.append(right)
             self.degrees.append(half_degree)
         length = end - self.day
+        self._check_finite(end)
         local = self.stepper.difference(coarse) * 4.0 / 3.0  # of the whole step, which is of third order locally
         # Two ways of computing one step differ by rounding anyway: a splitting error below that is small enough, and
         # a difference below that says only that the step may grow.
@@ -246,8 +275,7 @@ class _Run:
         self.stepper.diffuse(end - start, degree, self.reaction.flow(middle, end))
 
     def _record(self, end: float, degree: int) -> None:
-        if self.plan is None:
-            self.error += self.local_error * (end - self.day) ** 3
+        self.error += self.local_error * (end - self.day) ** 3
         self.ends.append(end)
         self.degrees.append(degree)
         self.day = end
@@ -260,10 +288,7 @@ class _Run:
     def _arrive(self) -> None:
         """The state is whole at ``self.day``: give the output, then apply kills that differ between voxels."""
         if self.day in self.outputs:
-            if not self.stepper.backend.is_finite(self.stepper.u):
-                raise TumorTwinError(
-                    f"The solution is no longer finite at day {self.day:g}: check the parameters and the tissue maps."
-                )
+            self._check_finite(self.day)
             self.days.append(self.day)
             if self.keep:
                 self.fields.append(self.stepper.cellularity())
@@ -274,6 +299,12 @@ class _Run:
         for kill in self.reaction.fields:
             if kill.day == self.day:
                 self._apply(kill)
+
+    def _check_finite(self, day: float) -> None:
+        if not self.stepper.backend.is_finite(self.stepper.u):
+            raise TumorTwinError(
+                f"The solution is no longer finite at day {day:g}: check the parameters, the scans and the tissue maps."
+            )
 
     def _apply(self, kill: FieldKill) -> None:
         factor = np.exp(-kill.coefficient.value[:, None, None, None] * kill.exponent)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from TumorTwinLib.geometry import bounding_box
 from TumorTwinLib.physics.domain import Domain
 from TumorTwinLib.physics.propagator import choose_degree, clenshaw_stages
 from TumorTwinLib.physics.reaction import LogisticReaction, Moebius, Rate
 
 _SILENT = 1e-9  # cellularity that counts as nothing when the active box is placed
-_MARGIN = 8  # voxels the box keeps beyond the last audible voxel, and by which it grows
-_INSET = 3  # the box grows when the plane this far inside a face is no longer silent
+_MARGIN = 4  # voxels by which the box grows, so that it need not grow at every step
 
 
 class Stepper:
@@ -29,7 +29,7 @@ class Stepper:
     ) -> None:
         self.domain, self.backend, self.reaction = domain, backend, reaction
         packed = domain.pack(initial, backend.dtype)
-        self._box = _initial_box(packed)
+        self._box = _audible_box(packed)
         self.u = backend.array(packed)
         self._scratch = [backend.array(np.zeros_like(packed)) for _ in range(3)]
         self._diffusivity = diffusivity_mm2_per_day.value
@@ -49,6 +49,7 @@ class Stepper:
 
     def diffuse(self, length_days: float, degree: int, flow: Moebius) -> None:
         """``exp(dt D L)`` in ``degree`` passes, the last of which also applies ``flow``."""
+        self._make_room(degree)
         key = (round(length_days, 12), degree)
         if key not in self._stages:
             self._stages[key] = self._build_stages(length_days, degree)
@@ -67,7 +68,6 @@ class Stepper:
         self.u = latest
         self.stage_count += degree
         self.voxel_stages += degree * int(np.prod(self._box[:, 1] - self._box[:, 0]))
-        self._grow()
 
     def multiply(self, factor: np.ndarray, tangent_gain: np.ndarray) -> None:
         """``u -> factor u``, ``du_p -> factor (du_p + tangent_gain_p u)``: a kill that differs from voxel to voxel.
@@ -117,26 +117,24 @@ class Stepper:
         derivatives = (np.concatenate([base, d], axis=1) for d in (flow.da, flow.db))
         return tuple(self.backend.array(x) for x in (flow.a, flow.b, *derivatives))
 
-    def _grow(self) -> None:
+    def _make_room(self, reach: int) -> None:
+        """Grow the box until no audible voxel is within ``reach`` of a face that is not the domain's own.
+
+        A stage carries cells one voxel further, so a step of ``reach`` stages then loses none through the faces.
+        """
         limits = np.array([[1, n - 1] for n in self.domain.state_shape])
-        if np.array_equal(self._box, limits):
-            return
-        loud = self.backend.largest_on_faces(self.u, self._box, _INSET) > _SILENT
-        for side in np.flatnonzero(loud):
-            axis, upper = side // 2, side % 2
-            wanted = self._box[axis, upper] + (_MARGIN if upper else -_MARGIN)
-            self._box[axis, upper] = min(wanted, limits[axis, 1]) if upper else max(wanted, limits[axis, 0])
+        while True:
+            loud = self.backend.largest_near_faces(self.u, self._box, reach).reshape(3, 2) > _SILENT
+            grow = loud & (self._box != limits)
+            if not grow.any():
+                return
+            self._box[:, 0] = np.maximum(self._box[:, 0] - _MARGIN * grow[:, 0], limits[:, 0])
+            self._box[:, 1] = np.minimum(self._box[:, 1] + _MARGIN * grow[:, 1], limits[:, 1])
 
 
-def _initial_box(packed: np.ndarray) -> np.ndarray:
-    """(3, 2) state voxels that hold the initial field and its tangents, with the margin."""
+def _audible_box(packed: np.ndarray) -> np.ndarray:
+    """(3, 2) state voxels that hold the initial field and its tangents; the whole domain where there is nothing."""
     used = (np.abs(packed) > _SILENT).any(axis=(0, 1))
-    box = np.array([[1, n - 1] for n in used.shape])
     if not used.any():
-        return box
-    for axis in range(3):
-        along = np.flatnonzero(used.any(axis=tuple(a for a in range(3) if a != axis)))
-        box[axis] = max(1, along[0] - _MARGIN), min(used.shape[axis] - 1, along[-1] + 1 + _MARGIN)
-        if box[axis, 1] - box[axis, 0] <= 2 * _INSET:
-            box[axis] = 1, used.shape[axis] - 1  # too thin for the growth test: keep the whole axis
-    return box
+        return np.array([[1, n - 1] for n in used.shape])
+    return np.stack(bounding_box(used), axis=1)
