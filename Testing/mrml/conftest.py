@@ -85,9 +85,8 @@ def forecast() -> Forecast:
     return make_forecast()
 
 
-@pytest.fixture
-def patient() -> PatientData:
-    """The patient of `forecast`: an ellipsoid head, three visits."""
+def make_patient() -> PatientData:
+    """The patient of `make_forecast`: an ellipsoid head, three visits."""
     grid = head_grid()
     head = distance_mm(grid, np.zeros(3), (0.85, 1.0, 0.85))
     anatomy = (600 * (head < 72) + 200 * (head < 60) * np.cos(head / 5)).astype(np.float32)
@@ -101,3 +100,8 @@ def patient() -> PatientData:
         images = {name: Image(anatomy + 300 * field, grid, f"{name} day {day:g}") for name in ("T1CE", "FLAIR")}
         visits.append(Visit(START + timedelta(days=day), images, regions))
     return PatientData("VGBM_001", visits=visits, brain_mask=Image(head < 60, grid, "brain"))
+
+
+@pytest.fixture
+def patient() -> PatientData:
+    return make_patient()

@@ -195,6 +195,17 @@ def test_results_can_be_filed_under_an_existing_study(forecast, scene):
     assert "VGBM_001" not in items_below(hierarchy.GetSceneItemID())
 
 
+def test_the_outer_region_stays_translucent_when_the_day_changes(forecast, tmp_path):
+    show_forecast(forecast).browser.SetSelectedItemNumber(2)
+    load_scene(save_scene(tmp_path / "forecast.mrb"))
+    browser = slicer.util.getNodesByClass("vtkMRMLSequenceBrowserNode")[0]
+    browser.SetSelectedItemNumber(1)
+    display = slicer.util.getFirstNodeByName("VGBM_001 predicted regions", "vtkMRMLSegmentationNode").GetDisplayNode()
+    assert display.GetSegmentOpacity3D("whole_tumor") == pytest.approx(0.3)
+    assert display.GetSegmentOpacity3D("core") == pytest.approx(1.0)
+    assert not display.GetVisibility2DFill()
+
+
 def test_a_day_can_be_selected(forecast):
     assert show_forecast(forecast, day=35).browser.GetSelectedItemNumber() == 1
     assert show_forecast(forecast).browser.GetSelectedItemNumber() == 4

@@ -186,6 +186,7 @@ def _show_regions(segmentation, forecast: Forecast) -> None:
     display.SetVisibility2DFill(False)  # the fill would hide the density
     display.SetVisibility2DOutline(True)
     display.SetSliceIntersectionThickness(3)
+    display.SetRemoveUnusedDisplayProperties(False)  # segments come and go as the day changes; their looks stay
     innermost = max(forecast.thresholds, key=forecast.thresholds.__getitem__)
     for region in forecast.thresholds:
         display.SetSegmentOpacity3D(region, 1.0 if region == innermost else 0.3)

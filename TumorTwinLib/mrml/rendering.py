@@ -32,6 +32,7 @@ _EDGES = {
 # RAS axis the slice is moved along, and what its two directions are called.
 _OFFSETS = {"Axial": (2, "S", "I"), "Coronal": (1, "A", "P"), "Sagittal": (0, "R", "L")}
 _SCALE_BAR_MM = 50
+_FINE_MM = 1.0
 
 
 def render_slices(
@@ -51,9 +52,9 @@ def render_slices(
         TumorTwinError: pictures cannot be made on this machine.
     """
     require_graphics()
-    middle_mm, extent_mm = _occupied_box(image_from_node(anatomy))
+    middle_mm, extent_mm = occupied_box(image_from_node(anatomy))
     if center_mm is None:
-        center_mm = middle_mm if density is None else _center_of_mass(density)
+        center_mm = middle_mm if density is None else center_of_mass(density)
     width, height = _PANEL
     # One scale for all three, so that sizes can be compared between them.
     width_mm = 1.06 * max(extent_mm[0], extent_mm[1], extent_mm[1:].max() * width / height)
@@ -85,9 +86,9 @@ def render_3d(
     require_graphics()
     image = image_from_node(anatomy)
     if center_mm is None:
-        center_mm = _occupied_box(image)[0] if density is None else _center_of_mass(density)
+        center_mm = occupied_box(image)[0] if density is None else center_of_mass(density)
     brain_mask = masks_from_segmentation(brain, image.grid)["brain"] if brain else None
-    middle_mm, extent_mm = _occupied_box(brain_mask or image)
+    middle_mm, extent_mm = occupied_box(brain_mask or image)
     # Look from the side the tumor is on, so that no brain is in the way.
     side = 1.0 if center_mm[0] >= middle_mm[0] else -1.0
     canvas = _page(_PANEL_3D[0], title, subtitle, _PANEL_3D[1])
@@ -111,6 +112,9 @@ def _planes_volume(anatomy, image: Image, brain_mask: Image | None) -> Iterator:
     if brain_mask is None:
         yield anatomy
         return
+    if max(image.grid.spacing_mm) > _FINE_MM:  # voxels would show as steps along the edge of the brain
+        image = image.resample(image.grid.with_spacing(_FINE_MM))
+        brain_mask = Image(brain_mask.resample(image.grid).array > 0.5, image.grid, brain_mask.name)
     darkest, span = float(image.array.min()), float(np.ptp(image.array)) or 1.0
     outside = darkest - 20 * span  # so dark that an interpolated edge is transparent too, not black
     masked = np.where(brain_mask.array, image.array, outside).astype(np.float32)
@@ -176,7 +180,7 @@ def _draw_legend(canvas: Canvas, left: int, with_density: bool, regions, heading
         canvas.text(segment.GetName(), left + 50, y, size=15)
 
 
-def _occupied_box(image) -> tuple[np.ndarray, np.ndarray]:
+def occupied_box(image) -> tuple[np.ndarray, np.ndarray]:
     """Middle and extent (mm, RAS) of the voxels that are not dark background."""
     is_mask = image.array.dtype == bool
     bright = image.array if is_mask else image.array > np.percentile(image.array, 1) + 0.1 * np.ptp(image.array)
@@ -188,7 +192,7 @@ def _occupied_box(image) -> tuple[np.ndarray, np.ndarray]:
     return (positions.min(axis=0) + positions.max(axis=0)) / 2, np.ptp(positions, axis=0)
 
 
-def _center_of_mass(density) -> np.ndarray:
+def center_of_mass(density) -> np.ndarray:
     image = image_from_node(density)
     weights = image.array.astype(np.float64)
     indices = np.array([(weights.sum(axis=tuple(b for b in range(3) if b != a)) * np.arange(weights.shape[a])).sum()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import vtk
@@ -17,7 +19,7 @@ class Column:
     Args:
         name: what plots and scripts call it.
         title: what the reader sees; the unit is added to it.
-        unit: UCUM-like label; empty for text.
+        unit: UCUM-like label; ``"1"`` for a ratio, empty for text.
         description: one sentence.
         values: (n,) numbers or n texts. A missing number is NaN.
     """
@@ -30,7 +32,7 @@ class Column:
 
     @property
     def heading(self) -> str:
-        return f"{self.title} ({self.unit})" if self.unit else self.title
+        return self.title if self.unit in ("", "1") else f"{self.title} ({self.unit})"
 
 
 def fill_table(node, columns: Sequence[Column]) -> None:
@@ -46,6 +48,20 @@ def fill_table(node, columns: Sequence[Column]) -> None:
         node.SetColumnTitle(column.name, column.heading)
         node.SetColumnUnitLabel(column.name, column.unit)
         node.SetColumnDescription(column.name, column.description)
+
+
+def write_csv(path: Path, columns: Sequence[Column]) -> None:
+    """The same columns as text for spreadsheets: UTF-8, headings with units, missing numbers empty."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow([column.heading for column in columns])
+        writer.writerows(zip(*([_text(value) for value in column.values] for column in columns), strict=True))
+
+
+def _text(value) -> str:
+    if not isinstance(value, (int, float, np.number)):
+        return str(value)
+    return "" if np.isnan(value) else f"{value:.8g}"
 
 
 def _vtk_array(column: Column):
