@@ -12,9 +12,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from TumorTwinLib.errors import CancelledError
 from TumorTwinLib.inference.residuals import Block
 
 _FIRST_DAMPING = 1e-3
+_ROUNDING = 1e-5  # relative change of the objective that float32 solutions cannot show
 _LARGEST_STEP = 1.0  # in log-parameters: at most a factor e a step
 
 
@@ -82,10 +84,12 @@ def minimise(
     """Iterate until the expected gain of another step, in units of the objective, falls below ``expected_gain``.
 
     One unit of the objective is one squared standard deviation, so 0.01 leaves every parameter within a tenth of its
-    own standard error of the optimum. Bounds are kept by projection; a parameter held at its bound leaves the system.
+    own standard error of the optimum. Where the noise is so low that rounding of the model hides such a gain, one last
+    Gauss-Newton step is taken on trust: its gradient is still good. Bounds are kept by projection; a parameter held at
+    its bound leaves the system.
     """
     fit = replace(start, objective=objective.value(start.x, start.blocks))
-    damping = _FIRST_DAMPING
+    damping, trusted = _FIRST_DAMPING, False
     while True:
         gradient, hessian = objective.normal_equations(fit.x, fit.blocks)
         held = ((fit.x <= lower) & (gradient > 0)) | ((fit.x >= upper) & (gradient < 0))
@@ -93,15 +97,20 @@ def minimise(
         trial_x = np.clip(fit.x + step, lower, upper)
         moved = trial_x - fit.x
         gain = -float(2.0 * gradient @ moved + moved @ hessian @ moved)
-        if gain < expected_gain:
+        hidden = gain < _ROUNDING * fit.objective
+        if gain < expected_gain or (hidden and trusted):
             return replace(fit, status=FitStatus.CONVERGED)
         if fit.iterations >= max_iterations:
             return replace(fit, status=FitStatus.MAX_ITERATIONS)
-        blocks = evaluate(trial_x)
+        try:
+            blocks = evaluate(trial_x)
+        except CancelledError:
+            return replace(fit, status=FitStatus.CANCELLED)
         value = objective.value(trial_x, blocks)
         ratio = (fit.objective - value) / gain
         fit = replace(fit, iterations=fit.iterations + 1)
-        if ratio > 1e-3:
+        if ratio > 1e-3 or hidden:
+            trusted = hidden
             damping *= max(0.1, 1.0 - (2.0 * ratio - 1.0) ** 3)  # Nielsen's update: less when the model predicts well
             history = (*fit.history, value)
             fit = replace(fit, x=trial_x, blocks=blocks, objective=value, history=history)

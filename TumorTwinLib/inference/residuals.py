@@ -11,7 +11,7 @@ from TumorTwinLib.models.observation import ObservedVisit, visible
 from TumorTwinLib.physics.trackers import Fields, Tracker
 
 CELLULARITY, SEGMENTATION = "cellularity", "segmentation"
-_SOFTNESS = 0.25  # of a contour in cellularity: sigma_alpha^2 of 0.05 to 0.08 (Lipkova 2019)
+_SOFTNESS = 0.1  # of a contour in cellularity: sharp enough that healthy brain is surely not segmented
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,8 +80,11 @@ class ResidualCollector(Tracker):
 
     def _compare(self, visit: ObservedVisit, u: np.ndarray, du: np.ndarray) -> None:
         if CELLULARITY in self.kinds and visit.cellularity is not None:
-            where = self.mask if visit.whole is None else self.mask & visit.whole
-            self._add(CELLULARITY, where, u - visit.cellularity, np.float32(1.0), du)
+            inside = np.ones_like(self.mask) if visit.whole is None else visit.whole
+            # Outside the contour ADC is healthy tissue's; all it says is that no more cells are there than show.
+            excess = u - np.float32(self.thresholds["whole_tumor"])
+            where = self.mask & (inside | (excess > 0))
+            self._add(CELLULARITY, where, np.where(inside, u - visit.cellularity, excess), np.float32(1.0), du)
         if SEGMENTATION in self.kinds:
             for region, measured in (("core", visit.core), ("whole_tumor", visit.whole)):
                 if measured is not None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from TumorTwinLib.errors import TumorTwinError
 from TumorTwinLib.geometry import Grid, Image
 from TumorTwinLib.models.initial_state import adc_state, level_set_state
-from TumorTwinLib.models.observation import ObservedVisit, observe_visit
+from TumorTwinLib.models.observation import ObservedVisit, contour_levels, observe_visit
 from TumorTwinLib.models.parameters import Parameter, ParameterValues
 from TumorTwinLib.patient import PatientData
 from TumorTwinLib.physics.domain import Domain, make_domain
@@ -20,6 +20,7 @@ from TumorTwinLib.treatment.drugs import find_drug, relative_dose
 from TumorTwinLib.treatment.events import DrugDose, RadiotherapyFraction, Surgery
 from TumorTwinLib.treatment.radiotherapy import lq_exponent_gy
 
+_INITIAL_STATES = ("auto", "level_set", "adc", "adc_tail")
 _CSF_LIMIT = 0.1  # voxels with less tissue than this are fluid and let no cells in
 _LEAST_RESIDUAL = 1e-6  # of a resection; a complete one is written so, as the logarithm needs a positive number
 
@@ -91,7 +92,9 @@ class ReactionDiffusionModel:
         grey_white_ratio: R, white over grey matter diffusivity (Swanson 2000: 5; Lipkova 2019: 10).
         alpha_beta_gy: alpha/beta ratio of tumour.
         core_level, whole_level: cellularity on the boundary of the enhancing core and of the FLAIR abnormality.
-        initial: ``"adc"``, ``"level_set"``, or ``"auto"`` for ADC where the first visit has it.
+        initial: ``"level_set"`` (critical wave through the segmented boundaries), ``"adc"`` (measured cellularity in the
+            tumour, nothing outside), ``"adc_tail"`` (measured inside, the wave's tail outside), or ``"auto"``:
+            ``"adc_tail"`` where the first visit has an ADC map, ``"level_set"`` elsewhere.
         carrying_capacity_per_mm3: cells in a full cubic millimetre (packing 0.75 of 1e-6 mm3 cells).
     """
 
@@ -110,13 +113,22 @@ class ReactionDiffusionModel:
     def __post_init__(self) -> None:
         if self.resolution_mm is not None and not 0.1 <= self.resolution_mm <= 10:
             raise TumorTwinError(f"resolution_mm is {self.resolution_mm}: give a voxel size between 0.1 and 10 mm.")
-        if self.initial not in ("auto", "adc", "level_set"):
-            raise TumorTwinError(f"Unknown initial state {self.initial!r}: choose 'auto', 'adc' or 'level_set'.")
+        if self.initial not in _INITIAL_STATES:
+            raise TumorTwinError(f"Unknown initial state {self.initial!r}: choose from {', '.join(_INITIAL_STATES)}.")
 
     @classmethod
     def from_patient(cls, patient: PatientData, **settings) -> ReactionDiffusionModel:
-        """The model of this patient's brain, with tissue maps where the patient has them."""
-        return cls(domain=patient.brain_mask, tissues=patient.tissues, **settings)
+        """The model of this patient's brain, with tissue maps where the patient has them.
+
+        The levels at which the contours run are taken from the patient's own ADC maps where these show them.
+        """
+        model = cls(domain=patient.brain_mask, tissues=patient.tissues, **settings)
+        levels = {
+            f"{region}_level": level
+            for region, level in contour_levels(model.observe(patient), model.grid.spacing_mm).items()
+            if f"{region}_level" not in settings
+        }
+        return replace(model, **levels)
 
     @functools.cached_property
     def grid(self) -> Grid:
@@ -131,14 +143,19 @@ class ReactionDiffusionModel:
     @functools.cached_property
     def physics_domain(self) -> Domain:
         mask = self.domain.resample(self.grid).array > 0.5
+        if self.tissues:
+            mask &= self._tissue("white_matter") + self._tissue("grey_matter") >= _CSF_LIMIT
+        return make_domain(self.grid, mask, self._relative_diffusivity)
+
+    @functools.cached_property
+    def _relative_diffusivity(self) -> np.ndarray:
+        """(ni, nj, nk) diffusivity over that of white matter."""
         if not self.tissues:
-            return make_domain(self.grid, mask)
-        white, grey = (
-            self.tissues[name].resample(self.grid).array if name in self.tissues else np.zeros(self.grid.shape)
-            for name in ("white_matter", "grey_matter")
-        )
-        mask &= white + grey >= _CSF_LIMIT
-        return make_domain(self.grid, mask, white + grey / self.grey_white_ratio)
+            return np.ones(self.grid.shape)
+        return self._tissue("white_matter") + self._tissue("grey_matter") / self.grey_white_ratio
+
+    def _tissue(self, name: str) -> np.ndarray:
+        return self.tissues[name].resample(self.grid).array if name in self.tissues else np.zeros(self.grid.shape)
 
     def values(self, values: Mapping[str, float] | None = None) -> ParameterValues:
         """Checked parameter values; those not given stay at their prior median."""
@@ -159,15 +176,18 @@ class ReactionDiffusionModel:
         if first.whole is None or not first.whole.any():
             raise TumorTwinError(f"{first.name} shows no tumour: segment the first visit before fitting a model to it.")
         length_mm = float(np.sqrt(values["diffusivity_mm2_per_day"] / max(values["proliferation_per_day"], 1e-9)))
-        use_adc = self.initial == "adc" or (self.initial == "auto" and first.cellularity is not None)
-        if use_adc and first.cellularity is None:
+        has_adc = first.cellularity is not None
+        kind = self.initial if self.initial != "auto" else ("adc_tail" if has_adc else "level_set")
+        if kind != "level_set" and not has_adc:
             raise TumorTwinError(f"{first.name} has no ADC map: add one, or choose the initial state 'level_set'.")
-        spacing_mm = self.grid.spacing_mm
-        if use_adc:
-            u, slope = adc_state(first.cellularity, first.whole, spacing_mm, self.whole_level, length_mm)
+        spacing_mm, tail = self.grid.spacing_mm, np.sqrt(self._relative_diffusivity)
+        if kind == "adc":
+            u, slope = first.cellularity, np.zeros(self.grid.shape)
+        elif kind == "adc_tail":
+            u, slope = adc_state(first.cellularity, first.whole, spacing_mm, self.whole_level, length_mm, tail)
         else:
             u, slope = level_set_state(
-                first.core, first.whole, spacing_mm, self.core_level, self.whole_level, length_mm
+                first.core, first.whole, spacing_mm, self.core_level, self.whole_level, length_mm, tail
             )
         # L = sqrt(D / rho): d L / d log D = L / 2 and d L / d log rho = -L / 2
         weight = {"diffusivity_mm2_per_day": 0.5 * length_mm, "proliferation_per_day": -0.5 * length_mm}

@@ -6,6 +6,8 @@ import numpy as np
 
 from TumorTwinLib.models import wave
 
+_SHORTEST = 0.1  # of the white-matter length: even where nothing diffuses a rim is not a knife's edge
+
 
 def level_set_state(
     core: np.ndarray | None,
@@ -14,39 +16,54 @@ def level_set_state(
     core_level: float,
     whole_level: float,
     length_mm: float,
+    relative_length: np.ndarray | float = 1.0,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Cellularity whose level sets are the segmented boundaries, with a critical-wave tail outside.
 
     ``core_level`` holds on the core's boundary and ``whole_level`` on the whole tumour's; between them the wave's
     argument is interpolated by distance, inside the core it continues inward and outside it decays over ``length_mm``,
-    the infiltration length sqrt(D / rho).
+    the infiltration length sqrt(D / rho), the further the faster, as the tumour has had finite time to spread.
 
     Args:
         core: (ni, nj, nk) Boolean mask of enhancing tumour and necrosis, or None.
         whole: (ni, nj, nk) Boolean mask of everything abnormal.
-        length_mm: L.
+        length_mm: L in white matter.
+        relative_length: (ni, nj, nk) local L over that, the root of the relative diffusivity: in grey matter the front
+            is steeper and the tail shorter.
 
     Returns:
         (ni, nj, nk) cellularity and its derivative by L in 1/mm.
     """
+    local_mm = length_mm * np.maximum(relative_length, _SHORTEST)
     to_whole = signed_distance_mm(whole, spacing_mm)
     s_whole = wave.position(whole_level)
     outside = to_whole > 0
-    s = s_whole + to_whole / length_mm
-    ds = -to_whole / length_mm**2
+    s = s_whole + to_whole / local_mm
+    ds = -to_whole / (local_mm * length_mm)
     if core is not None and core.any():
         to_core = signed_distance_mm(core, spacing_mm)
         s_core = wave.position(core_level)
         gap = np.maximum(to_core - to_whole, 1e-6)  # local width of the rim between the two boundaries
         between = s_core + (s_whole - s_core) * to_core / gap
-        s = np.where(outside, s, np.where(to_core > 0, between, s_core + to_core / length_mm))
-        ds = np.where(outside, ds, np.where(to_core > 0, 0.0, -to_core / length_mm**2))
+        s = np.where(outside, s, np.where(to_core > 0, between, s_core + to_core / local_mm))
+        ds = np.where(outside, ds, np.where(to_core > 0, 0.0, -to_core / (local_mm * length_mm)))
     w, slope = wave.profile(s)
-    return w, slope * ds
+    # A front of finite age lacks the far tail: exp(-x^2 / (4 rho T)) ahead of it, x in units of L (Ebert and van
+    # Saarloos 2000). Having grown to radius R at speed 2 sqrt(D rho), its age is rho T = R / (2 L).
+    radius_mm = (3.0 * whole.sum() * np.prod(spacing_mm) / (4.0 * np.pi)) ** (1.0 / 3.0)
+    ahead = np.where(outside, to_whole, 0.0)
+    exponent = ahead**2 * length_mm / (2.0 * radius_mm * local_mm**2)
+    young = np.exp(-exponent)
+    return w * young, young * (slope * ds + w * exponent / length_mm)
 
 
 def adc_state(
-    cellularity: np.ndarray, whole: np.ndarray, spacing_mm: tuple[float, float, float], whole_level: float, length_mm: float
+    cellularity: np.ndarray,
+    whole: np.ndarray,
+    spacing_mm: tuple[float, float, float],
+    whole_level: float,
+    length_mm: float,
+    relative_length: np.ndarray | float = 1.0,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Measured cellularity inside the tumour and a critical-wave tail that starts from its rim outside.
 
@@ -57,7 +74,7 @@ def adc_state(
     Returns:
         (ni, nj, nk) cellularity and its derivative by L in 1/mm.
     """
-    tail, slope = level_set_state(None, whole, spacing_mm, whole_level, whole_level, length_mm)
+    tail, slope = level_set_state(None, whole, spacing_mm, whole_level, whole_level, length_mm, relative_length)
     return np.where(whole, cellularity, tail), np.where(whole, 0.0, slope)
 
 

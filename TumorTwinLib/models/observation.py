@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from TumorTwinLib.geometry import Grid, Image
+from TumorTwinLib.models.initial_state import signed_distance_mm
 from TumorTwinLib.patient import Visit
 
 FREE_WATER_ADC = 3000.0  # 1e-6 mm2/s at body temperature (Le Bihan 2006)
@@ -77,3 +79,31 @@ def observe_visit(visit: Visit, day: float, grid: Grid) -> ObservedVisit:
 
 def _as_mask(image: Image) -> Image:
     return Image((image.array > 0).astype(np.float32), image.grid, image.name)
+
+
+# Within these a contour's level is believed (Lipkova 2019: T1CE 0.5 to 0.85, FLAIR 0.05 to 0.5).
+_PLAUSIBLE = {"core": (0.5, 0.85), "whole": (0.05, 0.5)}
+_LEAST_RIM_VOXELS = 200
+
+
+def contour_levels(visits: Sequence[ObservedVisit], spacing_mm: tuple[float, float, float]) -> dict[str, float]:
+    """Cellularity on the core's and the whole tumour's contour, from ADC; a region not shown well is left out.
+
+    Outside the whole tumour ADC is healthy tissue's, so its contour is extrapolated from the two shells inside it; the
+    core's contour lies half-way between the shells on either side. The median over visits is returned.
+    """
+    found: dict[str, list[float]] = {"core": [], "whole": []}
+    for visit in visits:
+        if visit.cellularity is None or visit.whole is None:
+            continue
+        for region, mask in (("core", visit.core), ("whole", visit.whole)):
+            if mask is None or not mask.any():
+                continue
+            depth = -signed_distance_mm(mask, spacing_mm) / max(spacing_mm)  # voxels inside the contour
+            shells = [(depth > low) & (depth <= low + 1.0) & visit.whole for low in (-1.0, 0.0, 1.0)]
+            if min(int(shell.sum()) for shell in shells[region == "whole" :]) < _LEAST_RIM_VOXELS:
+                continue
+            outer, inner, deep = (float(visit.cellularity[shell].mean()) if shell.any() else 0.0 for shell in shells)
+            found[region].append(0.5 * (outer + inner) if region == "core" else 1.5 * inner - 0.5 * deep)
+    levels = {region: float(np.median(values)) for region, values in found.items() if values}
+    return {r: level for r, level in levels.items() if _PLAUSIBLE[r][0] <= level <= _PLAUSIBLE[r][1]}

@@ -1,0 +1,272 @@
+"""MAP calibration: the most probable parameters of a model given a patient's visits, and how well they are known."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from TumorTwinLib.errors import CancelledError, TumorTwinError
+from TumorTwinLib.forecast import ParameterValue
+from TumorTwinLib.inference.least_squares import Fit, FitStatus, Objective, minimise
+from TumorTwinLib.inference.residuals import CELLULARITY, SEGMENTATION, Block, ResidualCollector
+from TumorTwinLib.models.glioblastoma import ReactionDiffusionModel
+from TumorTwinLib.models.observation import ObservedVisit
+from TumorTwinLib.models.parameters import ParameterValues
+from TumorTwinLib.patient import PatientData
+from TumorTwinLib.physics.solver import SolverSettings, Status, StepPlan, solve
+from TumorTwinLib.physics.trackers import Tracker
+
+# Until residuals are seen: 10 % of capacity for ADC (Hormuth 2021), a third for a contour that is right or wrong.
+_FIRST_NOISE = {CELLULARITY: 0.1, SEGMENTATION: 0.3}
+_LEAST_NOISE = 1e-5
+_COARSE = 10.0  # the first phase solves with a tolerance this much wider
+_PHASES = 4
+_NOISE_SETTLED = 0.1  # relative change of the noise estimate below which another phase would change nothing
+_INFORMED = 0.8  # posterior over prior standard deviation below which data informed a parameter
+
+
+class CalibratedParameters(ParameterValues):
+    """Parameter values with the patient they belong to, so that a twin needs nothing else."""
+
+    def __init__(self, model: ReactionDiffusionModel, values: Mapping[str, float], result: MapResult) -> None:
+        super().__init__(model.parameters, values)
+        self.result = result
+
+    @property
+    def patient(self) -> PatientData:
+        return self.result.patient
+
+
+@dataclass(frozen=True, eq=False)
+class MapResult:
+    """The outcome of a calibration.
+
+    Args:
+        status, message: how it ended and what to do about it.
+        names: calibrated parameters, in the order of the arrays.
+        log_values: (P,); log_covariance: (P, P) Laplace approximation with the effective sample size.
+        noise: estimated residual standard deviation by kind of data, in cellularity or probability.
+        independent_share: effective over actual number of voxels, by kind.
+        visits_used: indices of the visits fitted, the first included.
+        history: objective after each accepted step.
+        model_solves, cpu_seconds: what it cost.
+    """
+
+    model: ReactionDiffusionModel
+    patient: PatientData
+    status: FitStatus
+    names: tuple[str, ...]
+    log_values: np.ndarray
+    log_covariance: np.ndarray
+    noise: Mapping[str, float]
+    independent_share: Mapping[str, float]
+    root_mean_square: Mapping[str, float]
+    visits_used: tuple[int, ...]
+    history: tuple[float, ...]
+    iterations: int
+    model_solves: int
+    cpu_seconds: float
+
+    @property
+    def message(self) -> str:
+        return self.status.value
+
+    @property
+    def map_estimate(self) -> CalibratedParameters:
+        values = dict(zip(self.names, np.exp(self.log_values), strict=True))
+        return CalibratedParameters(self.model, values, self)
+
+    @property
+    def posterior_to_prior_sd(self) -> dict[str, float]:
+        """Below 0.8 the data informed a parameter; otherwise its value rests on the prior."""
+        prior = {p.name: p.log_sd for p in self.model.parameters}
+        return {name: sd / prior[name] for name, sd in zip(self.names, self._log_sd, strict=True)}
+
+    @property
+    def informed(self) -> dict[str, bool]:
+        return {name: ratio < _INFORMED for name, ratio in self.posterior_to_prior_sd.items()}
+
+    def credible_interval(self, level: float = 0.95) -> dict[str, tuple[float, float]]:
+        """Lower and upper bound by parameter, of the Laplace approximation in log-parameters."""
+        from scipy.special import ndtri
+
+        z = float(ndtri(0.5 + 0.5 * level))
+        bounds = (self.log_values - z * self._log_sd, self.log_values + z * self._log_sd)
+        return {n: (math.exp(low), math.exp(up)) for n, low, up in zip(self.names, *bounds, strict=True)}
+
+    def parameter_values(self) -> tuple[ParameterValue, ...]:
+        """Rows of the parameter table; a parameter not calibrated has no standard error."""
+        estimate, ratios = self.map_estimate, self.posterior_to_prior_sd
+        sd = dict(zip(self.names, self._log_sd, strict=True))
+        return tuple(
+            ParameterValue(
+                p.name, p.symbol, estimate[p.name], p.unit,
+                estimate[p.name] * sd[p.name] if p.name in sd else None, ratios.get(p.name), p.source,
+            )
+            for p in self.model.parameters
+        )  # fmt: skip
+
+    @property
+    def _log_sd(self) -> np.ndarray:
+        return np.sqrt(np.diag(self.log_covariance))
+
+
+@dataclass(eq=False)
+class MapCalibration:
+    """Fit a model to a patient by Levenberg-Marquardt with tangents on log-parameters.
+
+    The first visit gives the initial state; every later one is compared with the model. Noise and effective sample
+    size are estimated from the residuals between phases, so that standard errors reflect the misfit that is seen.
+
+    Args:
+        model: with its priors.
+        patient: with at least two visits.
+        visits: how many visits to use, from the first; all by default.
+        data: ``"auto"``, or any of ``"cellularity"`` and ``"segmentation"``. Auto takes cellularity where a later visit
+            has an ADC map, and contours otherwise.
+        calibrate: names of the parameters to fit; all by default.
+        start: initial guess, by name; the prior medians by default.
+        settings: of the solver; the first phase solves ten times more coarsely.
+        trackers: passed to every solve (cancel, progress).
+        on_iteration: called with the fit so far after every model evaluation.
+    """
+
+    model: ReactionDiffusionModel
+    patient: PatientData
+    visits: int | None = None
+    data: str | Sequence[str] = "auto"
+    calibrate: Sequence[str] | None = None
+    start: Mapping[str, float] = field(default_factory=dict)
+    settings: SolverSettings = field(default_factory=lambda: SolverSettings(tolerance=1e-3))
+    max_iterations: int = 60
+    trackers: Sequence[Tracker] = ()
+    on_iteration: Callable[[int, np.ndarray], None] | None = None
+
+    def run(self) -> MapResult:
+        """Calibrate.
+
+        Raises:
+            TumorTwinError: fewer than two visits, nothing to compare with, or an unknown parameter.
+            CancelledError: stopped before the first evaluation was complete.
+        """
+        cpu = time.process_time()
+        problem = _Problem(self)
+        low, high = problem.bounds
+        x = np.clip(problem.start, low, high)
+        solver = replace(self.settings, tolerance=self.settings.tolerance * _COARSE)
+        blocks = problem.evaluate(x, solver)
+        objective = Objective(
+            {k: _FIRST_NOISE[k] for k in blocks}, dict.fromkeys(blocks, 1.0), problem.prior_mean, problem.prior_sd
+        )
+        fit = Fit(FitStatus.STALLED, x, blocks, math.inf, 1, ())
+        plan: StepPlan | None = None
+        settled = False
+        for phase in range(_PHASES):
+            if phase == 1:
+                solver = self.settings
+                fit = replace(fit, blocks=problem.evaluate(fit.x, solver), iterations=fit.iterations + 1)
+                plan = problem.last_plan  # from here the model is one smooth function of its parameters
+            if phase:
+                updated = _estimate_noise(objective, fit.blocks)
+                settled = all(abs(updated.noise[k] / v - 1.0) < _NOISE_SETTLED for k, v in objective.noise.items())
+                objective = updated
+            fit = minimise(
+                lambda x, solver=solver, plan=plan: problem.evaluate(x, solver, plan),
+                fit, objective, low, high, max_iterations=self.max_iterations, expected_gain=0.01 if phase else 0.1,
+            )  # fmt: skip
+            if fit.status is FitStatus.CANCELLED or settled:
+                break
+        _, hessian = objective.normal_equations(fit.x, fit.blocks)
+        return MapResult(
+            self.model, self.patient, fit.status, problem.names, fit.x, np.linalg.inv(hessian),
+            dict(objective.noise), dict(objective.share),
+            {k: math.sqrt(b.squares / max(b.count, 1)) for k, b in fit.blocks.items()},
+            tuple(range(problem.visit_count)), fit.history, fit.iterations, problem.solves, time.process_time() - cpu,
+        )  # fmt: skip
+
+
+class _Problem:
+    """A calibration as a function of log-parameters."""
+
+    def __init__(self, request: MapCalibration) -> None:
+        model, patient = request.model, request.patient
+        self.request, self.model, self.patient = request, model, patient
+        self.visit_count = len(patient.visits) if request.visits is None else request.visits
+        if not 2 <= self.visit_count <= len(patient.visits):
+            raise TumorTwinError(
+                f"Patient {patient.patient_id} has {len(patient.visits)} visits and {self.visit_count} are to be used: "
+                "calibration needs at least two."
+            )
+        declared = {p.name: p for p in model.parameters}
+        self.names = tuple(declared if request.calibrate is None else request.calibrate)
+        chosen = model.values(dict.fromkeys(self.names, 1.0) | dict(request.start))  # refuses unknown names
+        fixed = {name: chosen[name] for name in declared if name not in self.names}
+        self.fixed = fixed
+        parameters = [declared[name] for name in self.names]
+        self.prior_mean = np.log([p.median for p in parameters])
+        self.prior_sd = np.array([p.log_sd for p in parameters])
+        self.bounds = np.log([p.lower for p in parameters]), np.log([p.upper for p in parameters])
+        self.start = np.log([request.start.get(p.name, p.median) for p in parameters])
+        observed = model.observe(patient)[: self.visit_count]
+        self.first, self.later = observed[0], observed[1:]
+        self.kinds = _kinds(request.data, self.later, patient.patient_id)
+        self.days = [visit.day for visit in self.later]
+        domain = model.physics_domain
+        self.mask = domain.unpack(domain.mask)
+        self.solves = 0
+        self.last_plan: StepPlan | None = None
+
+    def evaluate(self, x: np.ndarray, settings: SolverSettings, plan: StepPlan | None = None) -> Mapping[str, Block]:
+        """Residuals of every later visit at these log-parameters, with their normal equations."""
+        values = self.model.values(self.fixed | dict(zip(self.names, np.exp(x), strict=True)))
+        collector = ResidualCollector(self.later, self.kinds, self.model.thresholds, self.mask, len(self.names))
+        reaction, diffusivity = self.model.dynamics(self.patient, [values], self.names)
+        solution = solve(
+            self.model.physics_domain,
+            self.model.initial_state(self.first, values, self.names),
+            reaction,
+            diffusivity,
+            self.days,
+            start_day=self.first.day,
+            settings=settings,
+            plan=plan,
+            trackers=[collector, *self.request.trackers],
+            keep_fields=False,
+        )
+        if solution.status is Status.CANCELLED:
+            raise CancelledError(solution.message)
+        self.solves += 1
+        self.last_plan = solution.plan
+        if self.request.on_iteration is not None:
+            self.request.on_iteration(self.solves, x)
+        return collector.blocks
+
+
+def _kinds(data: str | Sequence[str], later: Sequence[ObservedVisit], patient_id: str) -> tuple[str, ...]:
+    has = {
+        CELLULARITY: any(v.cellularity is not None for v in later),
+        SEGMENTATION: any(v.whole is not None or v.core is not None for v in later),
+    }
+    if data == "auto":
+        wanted = (CELLULARITY,) if has[CELLULARITY] else (SEGMENTATION,)
+    else:
+        wanted = (data,) if isinstance(data, str) else tuple(data)
+    for kind in wanted:
+        if kind not in has:
+            raise TumorTwinError(f"Unknown kind of data {kind!r}: choose 'auto', 'cellularity' or 'segmentation'.")
+        if not has[kind]:
+            needed = "ADC map" if kind == CELLULARITY else "segmentation"
+            raise TumorTwinError(
+                f"No visit after the first of patient {patient_id} has a tumour {needed}: add one, or use other data."
+            )
+    return wanted
+
+
+def _estimate_noise(objective: Objective, blocks: Mapping[str, Block]) -> Objective:
+    """Noise from the residuals themselves, and how many of them are independent."""
+    noise = {k: max(math.sqrt(b.squares / max(b.count, 1)), _LEAST_NOISE) for k, b in blocks.items()}
+    return replace(objective, noise=noise, share={k: b.independent_share for k, b in blocks.items()})
