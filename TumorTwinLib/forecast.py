@@ -51,6 +51,21 @@ class ParameterValue:
 
 
 @dataclass(frozen=True, eq=False)
+class Curve:
+    """The quantities of a forecast over time, dense enough to draw.
+
+    Args:
+        days: (m,) days since the first visit.
+        volume_mm3: by region name, (m,).
+        total_cell_count: (m,) cells.
+    """
+
+    days: np.ndarray
+    volume_mm3: Mapping[str, np.ndarray]
+    total_cell_count: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
 class Forecast:
     """Predicted tumour at the output times.
 
@@ -63,6 +78,7 @@ class Forecast:
         thresholds: by region name, the cellularity above which a voxel counts as that region.
         volume_mm3: by region name, (n,) volume above its threshold.
         total_cell_count: (n,) cells.
+        curve: the same quantities every few days, from the first visit to the last output.
         forecast_from_day: the last visit used in calibration; earlier output days are a fit, later ones a prediction.
         measurements: what the visits showed.
         parameters: the parameters used.
@@ -77,6 +93,7 @@ class Forecast:
     thresholds: Mapping[str, float]
     volume_mm3: Mapping[str, np.ndarray]
     total_cell_count: np.ndarray
+    curve: Curve | None = None
     forecast_from_day: float = 0.0
     measurements: tuple[Measurement, ...] = ()
     parameters: tuple[ParameterValue, ...] = ()

@@ -11,13 +11,15 @@ import numpy as np
 
 import TumorTwinLib
 from TumorTwinLib.errors import CancelledError, TumorTwinError
-from TumorTwinLib.forecast import Forecast, Measurement, ParameterValue
+from TumorTwinLib.forecast import Curve, Forecast, Measurement, ParameterValue
 from TumorTwinLib.inference.calibration import CalibratedParameters
 from TumorTwinLib.models.glioblastoma import ReactionDiffusionModel
 from TumorTwinLib.models.observation import ObservedVisit
 from TumorTwinLib.patient import PatientData
 from TumorTwinLib.physics.solver import Solution, SolverSettings, Status, solve
-from TumorTwinLib.physics.trackers import Tracker
+from TumorTwinLib.physics.trackers import Fields, Tracker
+
+_CURVE_EVERY_DAYS = 3.0  # fine enough to show the dip of each treatment week
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,19 +73,22 @@ class DigitalTwin:
         last = observed[used - 1].day
         measured_days = [visit.day for visit in observed if visit.day <= last + horizon_days]
         days = sorted({*measured_days, *(last + times)})
+        between = np.arange(observed[0].day, days[-1], _CURVE_EVERY_DAYS)
+        recorder = _Recorder(self.model, frozenset(days))
         reaction, diffusivity = self.model.dynamics(patient, [values])
         solution = solve(
             self.model.physics_domain,
             self.model.initial_state(observed[0], values),
             reaction,
             diffusivity,
-            days,
+            sorted({*days, *map(float, between)}),
             settings=self.settings,
-            trackers=trackers,
+            trackers=[recorder, *trackers],
+            keep_fields=False,
         )
         if solution.status is Status.CANCELLED:
             raise CancelledError(solution.message)
-        return self._forecast(patient, observed, last, solution)
+        return self._forecast(patient, observed, last, recorder, solution)
 
     def _patient_and_visits(self) -> tuple[PatientData, int]:
         if isinstance(self.parameters, CalibratedParameters) and self.patient is None:
@@ -93,26 +98,28 @@ class DigitalTwin:
         return self.patient, len(self.patient.visits)
 
     def _forecast(
-        self, patient: PatientData, observed: Sequence[ObservedVisit], last: float, solution: Solution
+        self,
+        patient: PatientData,
+        observed: Sequence[ObservedVisit],
+        last: float,
+        recorder: _Recorder,
+        solution: Solution,
     ) -> Forecast:
-        fields = solution.cellularity[:, 0]
-        voxel_mm3 = self.model.grid.voxel_volume_mm3
-        volumes = {
-            region: np.array([(u >= level).sum() * voxel_mm3 for u in fields])
-            for region, level in self.model.thresholds.items()
-        }
-        capacity = voxel_mm3 * self.model.carrying_capacity_per_mm3
+        grid = self.model.grid
+        curve = recorder.curve()
+        shown = np.isin(curve.days, recorder.field_days())
         return Forecast(
             patient_id=patient.patient_id,
             start=patient.start,
-            days=solution.days,
-            grid=self.model.grid,
-            cellularity=fields,
+            days=curve.days[shown],
+            grid=grid,
+            cellularity=np.stack(list(recorder.fields.values())),
             thresholds=self.model.thresholds,
-            volume_mm3=volumes,
-            total_cell_count=fields.sum(axis=(1, 2, 3), dtype=np.float64) * capacity,
+            volume_mm3={region: volume[shown] for region, volume in curve.volume_mm3.items()},
+            total_cell_count=curve.total_cell_count[shown],
+            curve=curve,
             forecast_from_day=last,
-            measurements=tuple(_measure(visit, voxel_mm3, capacity) for visit in observed),
+            measurements=tuple(_measure(visit, grid.voxel_volume_mm3, recorder.capacity) for visit in observed),
             parameters=self._parameter_rows(),
             provenance=self._provenance(patient, solution),
         )
@@ -142,6 +149,30 @@ class DigitalTwin:
             result["calibration"] = f"MAP, {fit.status.value}, {fit.iterations} model evaluations"
             result["residual (root mean square)"] = ", ".join(f"{k} {v:.3g}" for k, v in fit.root_mean_square.items())
         return result
+
+
+class _Recorder(Tracker):
+    """Quantities at every output, and the field itself at the days that are shown."""
+
+    def __init__(self, model: ReactionDiffusionModel, shown: frozenset[float]) -> None:
+        self._voxel_mm3, self._levels, self._shown = model.grid.voxel_volume_mm3, model.thresholds, shown
+        self.capacity = self._voxel_mm3 * model.carrying_capacity_per_mm3
+        self.fields: dict[float, np.ndarray] = {}
+        self._rows: list[tuple[float, ...]] = []
+
+    def output(self, day: float, fields: Fields) -> None:
+        u = fields.cellularity()[0]
+        volumes = (float(np.count_nonzero(u >= level)) * self._voxel_mm3 for level in self._levels.values())
+        self._rows.append((day, float(u.sum(dtype=np.float64)) * self.capacity, *volumes))
+        if day in self._shown:
+            self.fields[day] = u
+
+    def field_days(self) -> np.ndarray:
+        return np.array(list(self.fields))
+
+    def curve(self) -> Curve:
+        days, cells, *volumes = np.array(self._rows).T
+        return Curve(days, dict(zip(self._levels, volumes, strict=True)), cells)
 
 
 def _measure(visit: ObservedVisit, voxel_mm3: float, capacity: float) -> Measurement:
