@@ -1,13 +1,20 @@
-"""Rewrite the tables of docs/figures.md from the measured rows: ``python -m Testing.Benchmarks.tables``."""
+"""Rewrite the generated tables of docs/: figures from the measured rows, parameters from the models.
+
+Run as ``python -m Testing.Benchmarks.tables``.
+"""
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 from Testing.Benchmarks.results import RESULTS, Row, reached, read
+from TumorTwinLib.models import glioblastoma
+from TumorTwinLib.models.parameters import Parameter
 
-DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "figures.md"
-BEGIN, END = "<!-- figures -->", "<!-- /figures -->"
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+DOCUMENT = DOCS / "figures.md"
+MODEL_DOCUMENT = DOCS / "glioblastoma.md"
 
 
 def _number(value: float) -> str:
@@ -29,19 +36,35 @@ def area_table(area: str, rows: list[Row]) -> str:
     return "\n".join([f"### {area}", "", f"Measured on: {machines}.", "", head, *map(_line, rows)])
 
 
-def rewrite(document: str, tables: str) -> str:
-    """The document with what stands between the markers replaced."""
-    before, begin, rest = document.partition(BEGIN)
-    _, end, after = rest.partition(END)
+def parameter_table(parameters: tuple[Parameter, ...]) -> str:
+    """The parameters of a model as a Markdown table."""
+    lines = ["| parameter | symbol | unit | prior median | 95 % of the prior | bounds |", "|---|---|---|---|---|---|"]
+    for p in parameters:
+        low, high = (p.median * math.exp(sign * 1.96 * p.log_sd) for sign in (-1, 1))
+        cells = [f"`{p.name}`, {p.description}", p.symbol, p.unit, _number(p.median)]
+        cells += [f"{low:.2g} to {high:.2g}", f"{p.lower:g} to {p.upper:g}"]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def rewrite(document: str, name: str, content: str) -> str:
+    """The document with what stands between the markers of this name replaced."""
+    opening, closing = f"<!-- {name} -->", f"<!-- /{name} -->"
+    before, begin, rest = document.partition(opening)
+    _, end, after = rest.partition(closing)
     if not (begin and end):
-        raise ValueError(f"the document has no {BEGIN} ... {END} block")
-    return f"{before}{BEGIN}\n\n{tables}\n\n{END}{after}"
+        raise ValueError(f"the document has no {opening} ... {closing} block")
+    return f"{before}{opening}\n{content}\n{closing}{after}"
 
 
-def main(results: Path = RESULTS, document: Path = DOCUMENT) -> None:
+def main(results: Path = RESULTS, document: Path = DOCUMENT, model_document: Path = MODEL_DOCUMENT) -> None:
     areas = sorted(path.stem for path in results.glob("*.json"))
     tables = "\n\n".join(area_table(area, read(area, folder=results)) for area in areas)
-    document.write_text(rewrite(document.read_text(encoding="utf-8"), tables), encoding="utf-8")
+    for path, name, content in (
+        (document, "figures", f"\n{tables}\n"),
+        (model_document, "parameters", parameter_table(glioblastoma.PARAMETERS)),
+    ):
+        path.write_text(rewrite(path.read_text(encoding="utf-8"), name, content), encoding="utf-8")
     print(f"{document.name}: {len(areas)} areas")
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from Testing.Benchmarks import tables
 from Testing.Benchmarks.results import RESULTS, Row, machine_description, reached, read, record
+from TumorTwinLib.models import glioblastoma
 
 
 def test_a_row_is_replaced_and_the_others_stay(tmp_path):
@@ -56,8 +57,10 @@ def test_tables_show_every_row_and_keep_the_text_around(tmp_path):
     record("solver", "seconds", 1.5, "s", 1.0, "lower", "make bench", folder=tmp_path)
     record("forecast", "dice", 0.91, "", 0.85, "higher", "make study", folder=tmp_path)
     document = tmp_path / "figures.md"
-    document.write_text(f"# Title\n\n{tables.BEGIN}\nold\n{tables.END}\n\nLast words.\n")
-    tables.main(tmp_path, document)
+    document.write_text("# Title\n\n<!-- figures -->\nold\n<!-- /figures -->\n\nLast words.\n")
+    model_document = tmp_path / "model.md"
+    model_document.write_text("<!-- parameters -->\n<!-- /parameters -->\n")
+    tables.main(tmp_path, document, model_document)
     text = document.read_text()
     assert "old" not in text
     assert text.startswith("# Title\n")
@@ -65,13 +68,19 @@ def test_tables_show_every_row_and_keep_the_text_around(tmp_path):
     assert "| `seconds` | 1.5 | s | at most 1 | **no** | `make bench` |" in text
     assert "| `dice` | 0.91 |  | at least 0.85 | yes | `make study` |" in text
     assert text.index("### forecast") < text.index("### solver")
-    tables.main(tmp_path, document)
+    assert "| `proliferation_per_day`" in model_document.read_text()
+    tables.main(tmp_path, document, model_document)
     assert document.read_text() == text
+
+
+def test_the_parameter_table_in_the_docs_is_the_models_own():
+    text = tables.MODEL_DOCUMENT.read_text(encoding="utf-8")
+    assert tables.parameter_table(glioblastoma.PARAMETERS) in text
 
 
 def test_a_document_without_markers_is_refused():
     with pytest.raises(ValueError, match="figures"):
-        tables.rewrite("no markers", "")
+        tables.rewrite("no markers", "figures", "")
 
 
 def test_committed_rows_are_well_formed():
