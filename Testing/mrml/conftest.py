@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("slicer", reason="slicer-core is not installed: pip install slicer-core")
 
-from TumorTwinLib.forecast import Forecast, Measurement, ParameterValue
+from TumorTwinLib.forecast import Curve, Forecast, Measurement, ParameterValue
 from TumorTwinLib.geometry import Grid, Image
 from TumorTwinLib.patient import PatientData, Visit
 
@@ -63,7 +63,7 @@ def make_forecast(days=(0.0, 30.0, 60.1875, 120.0, 180.0), growth_mm_per_day: fl
     field = 0.95 / (1 + np.exp((distance - radius_mm[:, None, None, None]) / 2.5))
     field = (field * (field > 1e-5)).astype(np.float32)
     thresholds = {"whole_tumor": 0.16, "core": 0.6}
-    volumes = {name: (field > level).sum((1, 2, 3)) * grid.voxel_volume_mm3 for name, level in thresholds.items()}
+    volumes = {name: (field >= level).sum((1, 2, 3)) * grid.voxel_volume_mm3 for name, level in thresholds.items()}
     count = field.sum((1, 2, 3)) * grid.voxel_volume_mm3 * CELLS_PER_MM3
     measurements = (
         Measurement(0.0, {"whole_tumor": volumes["whole_tumor"][0] * 1.05, "core": volumes["core"][0] * 0.9}, 2.9e9),
@@ -74,10 +74,27 @@ def make_forecast(days=(0.0, 30.0, 60.1875, 120.0, 180.0), growth_mm_per_day: fl
         ParameterValue("diffusivity", "D", 0.11, "mm2/d", 0.01, 0.31, "Swanson 2000"),
         ParameterValue("TMZ sensitivity", "a", 0.2, "1/(mg/m2)"),
     )
+    between = np.linspace(days[0], days[-1], 4 * len(days))
+    curve = Curve(
+        between,
+        {name: np.interp(between, days, volume) for name, volume in volumes.items()},
+        np.interp(between, days, count),
+    )
     return Forecast(
-        "VGBM_001", START, days, grid, field, thresholds, volumes, count, 60.1875, measurements, parameters,
-        {"seed": 7, "version": "0.1.0"},
-    )  # fmt: skip
+        patient_id="VGBM_001",
+        start=START,
+        days=days,
+        grid=grid,
+        cellularity=field,
+        thresholds=thresholds,
+        volume_mm3=volumes,
+        total_cell_count=count,
+        curve=curve,
+        forecast_from_day=60.1875,
+        measurements=measurements,
+        parameters=parameters,
+        provenance={"seed": 7, "version": "0.1.0"},
+    )
 
 
 @pytest.fixture

@@ -81,6 +81,9 @@ def check_tables(forecast, nodes: dict) -> None:
     assert [table.GetCellText(row, 1) for row in (0, 2)] == ["2024-03-01 09:30", "2024-04-30 14:00"]
     assert [table.GetCellText(row, 2) for row in (2, 3)] == ["fit", "prediction"]
 
+    assert column(nodes["curve_table"], "day") == pytest.approx(forecast.curve.days, rel=1e-5)
+    curve_ml = forecast.curve.volume_mm3["core"] / 1000
+    assert column(nodes["curve_table"], "core_volume") == pytest.approx(curve_ml, rel=1e-5)
     measured = column(nodes["measured_table"], "core_volume")
     assert measured[0] == pytest.approx(forecast.measurements[0].volume_mm3["core"] / 1000, rel=1e-5)
     assert np.isnan(measured[1])  # not segmented at that visit
@@ -97,6 +100,7 @@ def check_charts(nodes: dict) -> None:
         "Whole tumor, predicted", "Whole tumor, measured", "Tumor core, predicted", "Tumor core, measured",
         "Last scan used",
     ]  # fmt: skip
+    assert series["Tumor core, predicted"].GetTableNode() is nodes["curve_table"]
     assert series["Tumor core, measured"].GetTableNode() is nodes["measured_table"]
     assert series["Tumor core, measured"].GetLineStyle() == slicer.vtkMRMLPlotSeriesNode.LineStyleNone
     assert chart.GetXAxisTitle() == "Time since first scan (days)"
@@ -169,6 +173,7 @@ def test_nodes_of_a_region_that_is_gone_are_removed(forecast):
         forecast,
         thresholds={"whole_tumor": 0.16},
         volume_mm3={"whole_tumor": forecast.volume_mm3["whole_tumor"]},
+        curve=None,
     )
     show_forecast(without_core)
     assert not [node for node in slicer.util.getNodesByClass("vtkMRMLPlotSeriesNode") if "core" in node.GetName()]
@@ -220,12 +225,17 @@ def test_a_day_without_a_region_has_an_empty_segment():
     forecast = make_forecast(days=(0.0, 30.0))
     faded = forecast.cellularity.copy()
     faded[1] *= 0.1
-    volumes = {name: (faded > level).sum((1, 2, 3)) * forecast.grid.voxel_volume_mm3
+    volumes = {name: (faded >= level).sum((1, 2, 3)) * forecast.grid.voxel_volume_mm3
                for name, level in forecast.thresholds.items()}  # fmt: skip
     nodes = show_forecast(replace(forecast, cellularity=faded, volume_mm3=volumes))
     masks = masks_from_segmentation(nodes.regions)
     assert not masks["core"].array.any()
     assert not masks["whole_tumor"].array.any()
+
+
+def test_a_forecast_without_a_curve_draws_its_output_days(forecast):
+    nodes = show_forecast(replace(forecast, curve=None))
+    assert column(nodes.curve_table, "day") == pytest.approx(forecast.days)
 
 
 def test_a_forecast_without_measurements_has_only_curves(forecast):
@@ -243,11 +253,12 @@ def test_a_forecast_without_measurements_has_only_curves(forecast):
         (lambda f: {"days": f.days[:2]}, "fields of shape"),
         (lambda f: {"cellularity": f.cellularity * np.nan}, "not finite"),
         (lambda f: {"cellularity": f.cellularity * 0}, "no tumor cells on any day"),
-        (lambda f: {"thresholds": {}}, "no threshold"),
-        (lambda f: {"thresholds": {"core": 0.6}}, "volumes for other regions"),
-        (lambda f: {"total_cell_count": f.total_cell_count[:3]}, "values in its curves"),
+        (lambda f: {"thresholds": {}}, "no region with a threshold"),
+        (lambda f: {"thresholds": {"core": 0.6}}, "do not match its days and regions"),
+        (lambda f: {"curve": replace(f.curve, days=f.curve.days[:3])}, "do not match its days and regions"),
+        (lambda f: {"total_cell_count": f.total_cell_count[:3]}, "do not match its days and regions"),
     ],
-    ids=["order", "length", "nan", "empty", "no-threshold", "regions", "curves"],
+    ids=["order", "length", "nan", "empty", "no-threshold", "regions", "curve", "counts"],
 )
 def test_a_forecast_that_contradicts_itself_leaves_the_scene_alone(forecast, scene, change, message):
     before = node_ids(scene)

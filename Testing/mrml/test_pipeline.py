@@ -23,7 +23,16 @@ from TumorTwinLib.mrml.scene import load_scene
 from TumorTwinLib.mrml.terminal import TerminalProgress
 
 PICTURES = {"forecast.png", "forecast_3d.png", "timeline.png", "volume.png", "cell_count.png"}
-FILES = {"forecast.mrb", "report.html", "forecast.csv", "measured.csv", "parameters.csv", "run.json", "log.txt"}
+FILES = {
+    "forecast.mrb",
+    "report.html",
+    "forecast.csv",
+    "curve.csv",
+    "measured.csv",
+    "parameters.csv",
+    "run.json",
+    "log.txt",
+}
 
 
 @pytest.fixture

@@ -76,6 +76,8 @@ def test_a_visit_without_the_usual_anatomy_shows_what_it_has(patient):
     visits = [replace(patient.visits[0], images={"ADC": adc}), patient.visits[1]]
     nodes = show_patient(PatientData("VGBM_001", visits=visits, brain_mask=patient.brain_mask))
     assert list(nodes.visits[0].images) == ["ADC"]
+    assert nodes.anatomy(10.0).GetName() == "T1CE day 30"  # later, but anatomy
+    assert PatientNodes(nodes.visits[:1], nodes.brain).anatomy(10.0).GetName() == "ADC day 0"
     assert nodes.visits[0].images["ADC"].GetImageData().GetScalarType() == vtk.VTK_FLOAT
 
 

@@ -14,7 +14,7 @@ from TumorTwinLib.forecast import Forecast
 from TumorTwinLib.geometry import Image, bounding_box
 from TumorTwinLib.mrml.colors import fill_color_table
 from TumorTwinLib.mrml.forecast_charts import show_charts
-from TumorTwinLib.mrml.forecast_tables import forecast_columns, measured_columns, parameter_columns
+from TumorTwinLib.mrml.forecast_tables import curve_columns, forecast_columns, measured_columns, parameter_columns
 from TumorTwinLib.mrml.run_nodes import RunNodes, file_under, folder_item, study_item
 from TumorTwinLib.mrml.segmentations import fill_segmentation
 from TumorTwinLib.mrml.sequences import browse, fill_sequence
@@ -39,6 +39,7 @@ class ForecastNodes:
     regions_sequence: Any
     color_table: Any
     table: Any
+    curve_table: Any
     measured_table: Any
     parameter_table: Any
     volume_chart: Any
@@ -95,6 +96,8 @@ def show_forecast(
 
     table = nodes.get("vtkMRMLTableNode", "table", f"{name} forecast")
     fill_table(table, forecast_columns(forecast))
+    curve_table = nodes.get("vtkMRMLTableNode", "curve", f"{name} curve")
+    fill_table(curve_table, curve_columns(forecast))
     measured_table = nodes.get("vtkMRMLTableNode", "measured", f"{name} measured")
     fill_table(measured_table, measured_columns(forecast))
     parameter_table = nodes.get("vtkMRMLTableNode", "parameters", f"{name} parameters")
@@ -103,12 +106,12 @@ def show_forecast(
     provenance.SetText(json.dumps(dict(forecast.provenance), indent=2, default=str))
     provenance.SetForceCreateStorageNode(slicer.vtkMRMLTextNode.CreateStorageNodeAlways)
 
-    volume_chart, cell_count_chart = show_charts(nodes, forecast, table, measured_table)
+    volume_chart, cell_count_chart = show_charts(nodes, forecast, curve_table, measured_table)
     nodes.remove_unused()
     folder = folder_item(study or study_item(forecast.patient_id, run), FOLDER)
     result = ForecastNodes(
-        browser, density, density_sequence, regions, regions_sequence, color_table, table, measured_table,
-        parameter_table, volume_chart, cell_count_chart, provenance, folder,
+        browser, density, density_sequence, regions, regions_sequence, color_table, table, curve_table,
+        measured_table, parameter_table, volume_chart, cell_count_chart, provenance, folder,
     )  # fmt: skip
     file_under(folder, [density, regions, volume_chart, cell_count_chart, table, measured_table, parameter_table])
     series = [
@@ -116,7 +119,7 @@ def show_forecast(
         for chart in (volume_chart, cell_count_chart)
         for number in range(chart.GetNumberOfPlotSeriesNodes())
     ]
-    helpers = [one.GetTableNode() for one in series if one.GetTableNode() not in (table, measured_table)]
+    helpers = [one.GetTableNode() for one in series if one.GetTableNode() is not measured_table]
     file_under(folder_item(folder, "Plot data"), [*series, *helpers, provenance])
     return result
 
@@ -133,11 +136,12 @@ def _prepare(forecast: Forecast) -> _Frames:
         )
     if not np.isfinite(forecast.cellularity).all():
         raise TumorTwinError(f"{who} has values that are not finite: shorten the time step or check the parameters.")
-    if not forecast.thresholds or set(forecast.thresholds) != set(forecast.volume_mm3):
-        raise TumorTwinError(f"{who} has no threshold, or volumes for other regions than its thresholds: run it again.")
-    lengths = {len(forecast.total_cell_count), *(len(volume) for volume in forecast.volume_mm3.values())}
-    if lengths != {days.size}:
-        raise TumorTwinError(f"{who} has {days.size} days but {sorted(lengths)} values in its curves: run it again.")
+    if not forecast.thresholds:
+        raise TumorTwinError(f"{who} has no region with a threshold: run it again.")
+    for quantities in (forecast, forecast.curve or forecast):
+        lengths = {len(quantities.total_cell_count), *(len(volume) for volume in quantities.volume_mm3.values())}
+        if lengths != {len(quantities.days)} or set(quantities.volume_mm3) != set(forecast.thresholds):
+            raise TumorTwinError(f"{who} has quantities that do not match its days and regions: run it again.")
     occupied = np.any(forecast.cellularity > _STORED_DENSITY, axis=0)
     if not occupied.any():
         raise TumorTwinError(f"{who} has no tumor cells on any day: check the first segmentation.")
@@ -148,7 +152,7 @@ def _prepare(forecast: Forecast) -> _Frames:
     return _Frames(
         [Image(np.round(field / _DENSITY_STEP) * np.float32(_DENSITY_STEP), grid, "density") for field in fields],
         [
-            {region: Image(field > level, grid, region) for region, level in forecast.thresholds.items()}
+            {region: Image(field >= level, grid, region) for region, level in forecast.thresholds.items()}
             for field in fields
         ],
     )

@@ -19,20 +19,18 @@ _TIME = "Time since first scan (days)"
 _LAST_SCAN = "Last scan used"
 
 
-def show_charts(nodes: RunNodes, forecast: Forecast, table, measured_table) -> tuple[Any, Any]:
+def show_charts(nodes: RunNodes, forecast: Forecast, curve_table, measured_table) -> tuple[Any, Any]:
     """The volume chart and the cell count chart.
 
     Args:
-        table, measured_table: filled with ``forecast_columns`` and ``measured_columns``.
+        curve_table, measured_table: filled with ``curve_columns`` and ``measured_columns``.
     """
-    volume = [
-        series
-        for region, term in ((region, term_for(region)) for region in forecast.thresholds)
-        for series in _curve_and_points(
-            f"{region}_volume", f"{term.name}, ", term.color_fraction, table, measured_table
-        )
-    ]
-    count = _curve_and_points("cell_count", "", _CELL_COUNT_COLOR, table, measured_table)
+    volume = []
+    for region in forecast.thresholds:
+        term = term_for(region)
+        subject = f"{term.name}, "
+        volume += _curve_and_points(f"{region}_volume", subject, term.color_fraction, curve_table, measured_table)
+    count = _curve_and_points("cell_count", "", _CELL_COUNT_COLOR, curve_table, measured_table)
     if forecast.measurements:
         line = nodes.get("vtkMRMLTableNode", "last_scan", _LAST_SCAN)
         fill_table(
@@ -53,10 +51,10 @@ def show_charts(nodes: RunNodes, forecast: Forecast, table, measured_table) -> t
 
 
 def _curve_and_points(
-    column: str, subject: str, color: tuple[float, float, float], table, measured_table
+    column: str, subject: str, color: tuple[float, float, float], curve_table, measured_table
 ) -> list[Series]:
     """The predicted curve, and the measured points if there is any."""
-    curve = Series(f"predicted_{column}", f"{subject}predicted".capitalize(), table, "day", column, color)
+    curve = Series(f"predicted_{column}", f"{subject}predicted".capitalize(), curve_table, "day", column, color)
     if not np.isfinite(slicer.util.arrayFromTableColumn(measured_table, column)).any():
         return [curve]
     label = f"{subject}measured".capitalize()

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import numpy as np
 
-from TumorTwinLib.forecast import Forecast
+from TumorTwinLib.forecast import Curve, Forecast
 from TumorTwinLib.mrml.tables import Column
 from TumorTwinLib.mrml.terminology import term_for
 
@@ -33,20 +33,31 @@ def _cell_count_column(count, description: str) -> Column:
     return Column("cell_count", "Total cell count", "10^9 cells", description, np.asarray(count) / _CELL_COUNT_SCALE)
 
 
-def forecast_columns(forecast: Forecast) -> list[Column]:
-    phase = ["fit" if day <= forecast.forecast_from_day else "prediction" for day in forecast.days]
+def _quantity_columns(forecast: Forecast, at: Forecast | Curve) -> list[Column]:
+    phase = ["fit" if day <= forecast.forecast_from_day else "prediction" for day in at.days]
     return [
-        *_time_columns(forecast, forecast.days),
+        *_time_columns(forecast, at.days),
         Column("phase", "Phase", "", "Whether the day was used in the calibration or is predicted.", phase),
         *(
-            _volume_column(region, forecast.volume_mm3[region], f"Above density {level:g}: predicted")
+            _volume_column(region, at.volume_mm3[region], f"Above density {level:g}: predicted")
             for region, level in forecast.thresholds.items()
         ),
-        _cell_count_column(forecast.total_cell_count, "Tumor cells in the whole field."),
+        _cell_count_column(at.total_cell_count, "Tumor cells in the whole field."),
     ]
 
 
+def forecast_columns(forecast: Forecast) -> list[Column]:
+    """Volumes and cell count on the output days."""
+    return _quantity_columns(forecast, forecast)
+
+
+def curve_columns(forecast: Forecast) -> list[Column]:
+    """The same on the days of the curve, for plotting; on the output days where there is no curve."""
+    return _quantity_columns(forecast, forecast.curve or forecast)
+
+
 def measured_columns(forecast: Forecast) -> list[Column]:
+    """What the scans showed, NaN where one showed nothing."""
     scans = forecast.measurements
     counts = [np.nan if scan.total_cell_count is None else scan.total_cell_count for scan in scans]
     return [
@@ -60,6 +71,7 @@ def measured_columns(forecast: Forecast) -> list[Column]:
 
 
 def parameter_columns(forecast: Forecast) -> list[Column]:
+    """One row a parameter."""
     rows = forecast.parameters
     informed = {True: "yes", False: "no, rests on the prior", None: "not assessed"}
 

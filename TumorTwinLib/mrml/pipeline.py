@@ -20,7 +20,7 @@ from TumorTwinLib.inference.least_squares import FitStatus
 from TumorTwinLib.models.glioblastoma import ReactionDiffusionModel
 from TumorTwinLib.mrml.charts import render_chart
 from TumorTwinLib.mrml.forecast import ForecastNodes, show_forecast
-from TumorTwinLib.mrml.forecast_tables import forecast_columns, measured_columns, parameter_columns
+from TumorTwinLib.mrml.forecast_tables import curve_columns, forecast_columns, measured_columns, parameter_columns
 from TumorTwinLib.mrml.graphics import graphics_available
 from TumorTwinLib.mrml.layout import arrange_views
 from TumorTwinLib.mrml.out_folder import check_out_folder, filling, write_run_file
@@ -230,5 +230,6 @@ def draw(
 
 def write_tables(folder: Path, forecast: Forecast) -> None:
     write_csv(folder / "forecast.csv", forecast_columns(forecast))
+    write_csv(folder / "curve.csv", curve_columns(forecast))
     write_csv(folder / "measured.csv", measured_columns(forecast))
     write_csv(folder / "parameters.csv", parameter_columns(forecast))

@@ -57,7 +57,7 @@ def render_slices(
         center_mm = middle_mm if density is None else center_of_mass(density)
     width, height = _PANEL
     # One scale for all three, so that sizes can be compared between them.
-    width_mm = 1.06 * max(extent_mm[0], extent_mm[1], extent_mm[1:].max() * width / height)
+    width_mm = 1.16 * max(extent_mm[0], extent_mm[1], extent_mm[1:].max() * width / height)
     canvas = _page(3 * (width + _GAP), title, subtitle)
     for number, (orientation, (axis, _, _)) in enumerate(_OFFSETS.items()):
         view_center = middle_mm.copy()
@@ -90,7 +90,7 @@ def render_3d(
     brain_mask = masks_from_segmentation(brain, image.grid)["brain"] if brain else None
     middle_mm, extent_mm = occupied_box(brain_mask or image)
     # Look from the side the tumor is on, so that no brain is in the way.
-    side = 1.0 if center_mm[0] >= middle_mm[0] else -1.0
+    right, front = (1.0 if center_mm[axis] >= middle_mm[axis] else -1.0 for axis in (0, 1))
     canvas = _page(_PANEL_3D[0], title, subtitle, _PANEL_3D[1])
     with contextlib.ExitStack() as stack:
         planes = stack.enter_context(_planes_volume(anatomy, image, brain_mask))
@@ -100,7 +100,12 @@ def render_3d(
             plane.show(planes, density, opacity=DENSITY_OPACITY, center_mm=center_mm, width_mm=2.2 * extent_mm.max())
             plane.show_plane_in_3d()
         view = stack.enter_context(ThreeDView(_PANEL_3D, fraction(BACKGROUND)))
-        view.look(from_direction=(side, 0.9, 0.55), up=(0, 0, 1), center_mm=middle_mm, height_mm=1.08 * extent_mm.max())
+        view.look(
+            from_direction=(right, 0.9 * front, 0.55),
+            up=(0, 0, 1),
+            center_mm=middle_mm,
+            height_mm=1.08 * extent_mm.max(),
+        )
         canvas.paste(view.render(), 0, _HEADER)
     _draw_legend(canvas, _PANEL_3D[0], density is not None, regions, "Surfaces")
     return canvas.write(path)

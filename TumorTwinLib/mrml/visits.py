@@ -33,12 +33,12 @@ class PatientNodes:
     brain: Any
 
     def anatomy(self, day: float):
-        """The volume to look at on a day: of the last visit up to then with an image, by preference of `ANATOMY`."""
-        seen = [visit for visit in self.visits if visit.images]
-        past = [visit for visit in seen if visit.day <= day] or seen[:1]
-        if not past:
+        """The volume to look at on a day: the latest anatomy seen by then, of other images only without any."""
+        structural = [visit for visit in self.visits if any(name in visit.images for name in ANATOMY)]
+        seen = structural or [visit for visit in self.visits if visit.images]
+        if not seen:
             return None
-        images = past[-1].images
+        images = ([visit for visit in seen if visit.day <= day] or seen[:1])[-1].images
         return next((images[name] for name in ANATOMY if name in images), next(iter(images.values())))
 
 
@@ -76,7 +76,7 @@ def _show_image(nodes: RunNodes, role: str, name: str, image: Image):
     is_double = image.array.dtype == np.float64
     fill_volume(node, Image(image.array.astype(np.float32), image.grid, name, image.unit) if is_double else image)
     tissue = image.array[image.array > image.array.min()]  # scans are often mostly empty air
-    low, high = np.percentile(tissue, [1, 99.5]) if tissue.size else (0, 1)
+    low, high = np.percentile(tissue, [1, 99]) if tissue.size else (0, 1)
     node.GetDisplayNode().AutoWindowLevelOff()
     node.GetDisplayNode().SetWindowLevelMinMax(float(low), float(high))
     return node
