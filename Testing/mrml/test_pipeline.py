@@ -371,6 +371,17 @@ def test_killed_midway_nothing_is_under_the_final_name(tmp_path, how):
         assert names(tmp_path) == set()
 
 
+def test_slicer_starts_without_the_solver(repository):
+    """The module's file imports the logic when Slicer starts."""
+    code = "import slicer, sys; slicer.mrmlScene = None; import TumorTwinLib.mrml.logic; print(sorted(sys.modules))"
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=repository, capture_output=True, text=True, encoding="utf-8", check=True
+    )
+    loaded = set(run.stdout.split("'"))
+    assert "TumorTwinLib.mrml.logic" in loaded
+    assert not loaded & {"torch", "numba", "scipy", "SimpleITK", "TumorTwinLib.physics.solver"}
+
+
 def test_the_modules_logic_puts_a_patient_into_the_scene(sample):
     nodes = TumorTwinLogic().runPatient(sample, horizonDays=30, resolution_mm=4.0)
     assert nodes.density_sequence.GetNumberOfDataNodes() == 5

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from TumorTwinLib.mrml.forecast import ForecastNodes
-from TumorTwinLib.mrml.pipeline import Job, Progress, compute, show
+if TYPE_CHECKING:
+    from TumorTwinLib.mrml.forecast import ForecastNodes
+    from TumorTwinLib.mrml.pipeline import Progress
 
 
 class _Silent:
@@ -35,5 +37,8 @@ class TumorTwinLogic:
         Raises:
             TumorTwinError: with one sentence for the user. The scene is then as it was.
         """
+        # Slicer loads this file when it starts: the solver and all it needs are imported only for a run.
+        from TumorTwinLib.mrml.pipeline import Job, compute, show
+
         outcome = compute(Job(Path(patientPath), float(horizonDays), **settings), progress or _Silent())
         return show(outcome)[1]
