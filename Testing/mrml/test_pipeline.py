@@ -171,7 +171,7 @@ def test_a_failure_anywhere_leaves_one_sentence(job, tmp_path, capsys, monkeypat
     ("status", "informed", "expected"),
     [
         (FitStatus.CONVERGED, True, []),
-        (FitStatus.MAX_ITERATIONS, True, ["The calibration has not converged"]),
+        (FitStatus.MAX_ITERATIONS, True, ["Calibration: not converged"]),
         (FitStatus.CONVERGED, False, ["The scans say little about alpha"]),
     ],
 )

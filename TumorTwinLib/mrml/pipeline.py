@@ -168,7 +168,7 @@ def _output_days(job: Job) -> list[float]:
 
 
 def _fit_notices(fit: MapResult) -> list[str]:
-    notices = [] if fit.status is FitStatus.CONVERGED else [f"The calibration has {fit.message}."]
+    notices = [] if fit.status is FitStatus.CONVERGED else [f"Calibration: {fit.message}."]
     unknown = [name for name, informed in fit.informed.items() if not informed]
     if unknown:
         notices.append(f"The scans say little about {', '.join(unknown)}: the forecast rests on the prior there.")
