@@ -74,9 +74,10 @@ def test_fast_and_slow_drugs_and_fractions_together_agree_with_an_ode_solver():
         u *= survivor.get(left, 1.0)
         middle = 0.5 * (left + right)  # the rate jumps at the ends: look just inside
         inside = [min(max(left, 1e-12 + left), middle), right]
-        u = solve_ivp(
+        found = solve_ivp(
             lambda t, y: y * (RHO * (1 - y) - kill_rate(t)), inside, [u], "DOP853", rtol=1e-12, atol=1e-14
-        ).y[0, -1]
+        )
+        u = found.y[0, -1]
     assert _apply(reaction.flow(0.0, 40.0), 0.3) == pytest.approx(u, rel=1e-9)
 
 

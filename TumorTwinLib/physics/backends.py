@@ -27,7 +27,7 @@ class NumbaBackend:
             raise TumorTwinError(f"The numba kernels run on the CPU, not on {device!r}: choose backend 'torch'.")
         self._kernels = kernels_numba
         self.dtype = np.dtype(dtype)
-        self._faces = domain.face_coefficients_per_mm2.astype(self.dtype)
+        self._faces = domain.face_coefficients_per_mm2.astype(self.dtype, copy=False)
         self._scale = self.dtype.type(_scale(domain))
         self._rows = domain.row_range
 
@@ -35,14 +35,19 @@ class NumbaBackend:
         """A private copy on the device: the caller's array is never written to."""
         return np.array(values, dtype=self.dtype, order="C")
 
-    def to_numpy(self, values: np.ndarray) -> np.ndarray:
+    def zeros(self, shape: tuple[int, ...]) -> np.ndarray:
+        return np.zeros(shape, dtype=self.dtype)  # the system gives memory only to what is written: the active box
+
+    def copy(self, values: np.ndarray) -> np.ndarray:
         return values.copy()
 
-    def stage(self, out, u, v, w, box, alpha, gamma, omega, d_alpha, d_gamma, d_diffusivity, react, a, b, da, db) -> None:
-        self._kernels.stage(
-            out, u, v, u if w is None else w, self._faces, self._scale, self._rows, box, alpha, gamma,
-            self.dtype.type(omega), d_alpha, d_gamma, d_diffusivity, react, a, b, da, db,
-        )  # fmt: skip
+    def to_numpy(self, values: np.ndarray) -> np.ndarray:
+        """The values on the host, not to be written to."""
+        return values
+
+    def stage(self, out, u, v, box, alpha, gamma, omega, *rest) -> None:
+        omega = self.dtype.type(omega)
+        self._kernels.stage(out, u, v, self._faces, self._scale, self._rows, box, alpha, gamma, omega, *rest)
 
     def react(self, u, box, a, b, da, db) -> None:
         self._kernels.react(u, self._rows, box, a, b, da, db)
@@ -50,11 +55,8 @@ class NumbaBackend:
     def largest_near_faces(self, u, box: np.ndarray, reach: int) -> np.ndarray:
         return self._kernels.largest_near_faces(u, box, reach)
 
-    def relative_difference(self, u, v) -> float:
-        """Largest over members of ``|u - v| / |v|`` in L2, of the base field."""
-        gap = np.sqrt(np.sum((u[:, 0] - v[:, 0]) ** 2, axis=(1, 2, 3), dtype=np.float64))
-        size = np.sqrt(np.sum(v[:, 0] ** 2, axis=(1, 2, 3), dtype=np.float64))
-        return float(np.max(gap / np.maximum(size, 1e-30)))
+    def squared_difference(self, u, v, box: np.ndarray) -> np.ndarray:
+        return self._kernels.squared_difference(u, v, box)
 
     def is_finite(self, u) -> bool:
         return bool(np.isfinite(np.sum(u, dtype=np.float64)))
@@ -75,18 +77,25 @@ class TorchBackend:
         self._torch, self._kernels = torch, kernels_torch
         self.dtype = np.dtype(dtype)
         self._device = torch.device(device)
-        self._faces = self.array(domain.face_coefficients_per_mm2)
+        faces = domain.face_coefficients_per_mm2.astype(self.dtype, copy=False)
+        self._faces = torch.from_numpy(faces).to(self._device)
         self._scale = _scale(domain)
 
     def array(self, values: np.ndarray):
         tensor = self._torch.from_numpy(np.array(values, dtype=self.dtype, order="C"))
         return tensor.to(self._device)
 
-    def to_numpy(self, values) -> np.ndarray:
-        return values.detach().cpu().numpy().copy()
+    def zeros(self, shape: tuple[int, ...]):
+        return self.array(np.zeros(1)).new_zeros(shape)
 
-    def stage(self, out, u, v, w, box, *scalars) -> None:
-        self._kernels.stage(out, u, v, w, self._faces, self._scale, box, *scalars)
+    def copy(self, values):
+        return values.clone()
+
+    def to_numpy(self, values) -> np.ndarray:
+        return values.cpu().numpy()
+
+    def stage(self, out, u, v, box, *rest) -> None:
+        self._kernels.stage(out, u, v, self._faces, self._scale, box, *rest)
 
     def react(self, u, box, a, b, da, db) -> None:
         self._kernels.react(u, box, a, b, da, db)
@@ -94,10 +103,8 @@ class TorchBackend:
     def largest_near_faces(self, u, box: np.ndarray, reach: int) -> np.ndarray:
         return self._kernels.largest_near_faces(u, box, reach).cpu().numpy()
 
-    def relative_difference(self, u, v) -> float:
-        gap = (u[:, 0] - v[:, 0]).double().flatten(1).norm(dim=1)
-        size = v[:, 0].double().flatten(1).norm(dim=1)
-        return float((gap / size.clamp(min=1e-30)).max())
+    def squared_difference(self, u, v, box: np.ndarray) -> np.ndarray:
+        return self._kernels.squared_difference(u, v, box).cpu().numpy()
 
     def is_finite(self, u) -> bool:
         return bool(self._torch.isfinite(u.sum(dtype=self._torch.float64)))

@@ -26,8 +26,9 @@ class Domain:
         lower, upper: the cropped box inside ``grid`` that holds every mask voxel.
         axes: order of the grid's axes in the state arrays.
         mask: (X, Y, Z) True inside the organ, in state layout with one voxel of padding.
-        face_coefficients_per_mm2: (3, X, Y, Z) float64; entry ``[a, i, j, k]`` is the face between the voxel and its
-            lower neighbour along state axis ``a``, relative diffusivity over spacing squared.
+        face_coefficients_per_mm2: (3, X, Y, Z) float32, since 1e-7 of a diffusivity is nothing and both sides of a
+            face use the same number; entry ``[a, i, j, k]`` is the face between the voxel and its lower neighbour
+            along state axis ``a``, relative diffusivity over spacing squared.
     """
 
     grid: Grid
@@ -115,7 +116,7 @@ def make_domain(grid: Grid, mask: np.ndarray, relative_diffusivity: np.ndarray |
     inside = np.pad(mask[box].transpose(axes), 1)
     relative = np.pad(relative.transpose(axes), 1)
     spacing_mm = [grid.spacing_mm[axis] for axis in axes]
-    faces = np.zeros((3, *inside.shape))
+    faces = np.zeros((3, *inside.shape), dtype=np.float32)
     for axis in range(3):
         a, b = relative[_upper(axis)], relative[_lower(axis)]
         total = a + b

@@ -1,9 +1,10 @@
 """The fused CPU kernels: one pass over memory per polynomial stage, for all ensemble members and their tangents.
 
-A stage is ``out = alpha u + gamma (v + s L v) + omega w`` with ``s = 2 / rate_bound``; the last stage of a step also
-applies the reaction's Moebius map. Tangent ``m`` additionally receives ``dD_m (d_alpha u_0 + d_gamma (v_0 + s L v_0))``,
-the derivative of the base's stage with respect to diffusivity. Work goes row by row, so that a row of the base and of
-all its tangents share the coefficients while these are in the first-level cache.
+A stage is ``out = alpha u + gamma (v + s L v) + omega out`` with ``s = 2 / rate_bound``; the last stage of a step also
+applies the reaction's Moebius map. Tangent ``m`` also receives ``dD_m (d_alpha u_0 + d_gamma (v_0 + s L v_0))``, the
+derivative of the base's stage by diffusivity. Work goes row by row: a row is computed into a buffer that stays in the
+first-level cache and then moved to its place, so that ``out`` may be read where it is written, which saves an array,
+and the loops still vectorise. Rows of the base and of its tangents follow each other while they share coefficients.
 """
 
 from __future__ import annotations
@@ -11,118 +12,146 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-# Contraction and reassociation let the loops vectorise; NaN and infinity keep their meaning so that a failed run is seen.
-_JIT = {"fastmath": {"contract", "reassoc", "nsz", "arcp"}, "error_model": "numpy", "nogil": True, "cache": True}
+# Contraction and reassociation let loops vectorise; NaN and infinity keep their meaning so that a failed run is seen.
+_FASTMATH = {"contract", "reassoc", "nsz", "arcp"}
+_compiled = numba.njit(fastmath=_FASTMATH, error_model="numpy", nogil=True, cache=True)
+_inlined = numba.njit(inline="always")  # a call costs as much as a dozen voxels
 _ONE = np.uintp(1)
 _BLOCK = 8  # rows done for one field before the next: long enough for the prefetcher, short enough to stay in cache
 _TINY = 1e-30  # below this a tail is zero: float32 denormals would make every later pass many times slower
 
 
-@numba.njit(**_JIT)
-def _row(y, u, v, w, faces, scale, alpha, gamma, omega, react, a, b, i, j, lo, hi):
-    """y[:] = alpha u + gamma (v + scale L v) + omega w along one row, then the Moebius map if ``react``."""
-    one, zero, tiny = u.dtype.type(1), u.dtype.type(0), u.dtype.type(_TINY)
-    if lo < 1:  # never so; it tells the compiler that no index is negative, without which it does not vectorise
-        return
-    for k in range(numba.uintp(lo), numba.uintp(hi)):
-        c = v[i, j, k]
-        flux = faces[0, i, j, k] * (v[i - 1, j, k] - c) + faces[0, i + 1, j, k] * (v[i + 1, j, k] - c)
-        flux += faces[1, i, j, k] * (v[i, j - 1, k] - c) + faces[1, i, j + 1, k] * (v[i, j + 1, k] - c)
-        flux += faces[2, i, j, k] * (v[i, j, k - _ONE] - c) + faces[2, i, j, k + _ONE] * (v[i, j, k + _ONE] - c)
-        value = alpha * u[i, j, k] + gamma * (c + scale * flux) + omega * w[i, j, k]
-        if react:
-            value = a * value / (one + b * value)
-            value = value if abs(value) > tiny else zero
-        y[k] = value
+@_inlined
+def _row(y, to, u, v, w, faces, scale, alpha, gamma, omega, start, voxel, count, row, plane, volume):
+    """y[to:][:count] = alpha u + gamma (v + scale L v) + omega w, along one row.
+
+    Arrays are flat, for views cost as much as a short row: neighbours are 1, ``row`` and ``plane`` apart; ``start`` is
+    the row's place in the fields and ``voxel`` in each of the three face arrays, which are ``volume`` apart. Unsigned
+    indices cannot mean "from the end", a possibility that would keep the loop from being vectorised.
+    """
+    field, faces0, to = numba.uintp(start), numba.uintp(voxel), numba.uintp(to)
+    row, plane = numba.uintp(row), numba.uintp(plane)
+    faces1, faces2 = faces0 + numba.uintp(volume), faces0 + numba.uintp(2 * volume)
+    for k in range(numba.uintp(max(count, 0))):
+        q = field + k
+        c = v[q]
+        flux = faces[faces0 + k] * (v[q - plane] - c) + faces[faces0 + k + plane] * (v[q + plane] - c)
+        flux += faces[faces1 + k] * (v[q - row] - c) + faces[faces1 + k + row] * (v[q + row] - c)
+        flux += faces[faces2 + k] * (v[q - _ONE] - c) + faces[faces2 + k + _ONE] * (v[q + _ONE] - c)
+        y[to + k] = alpha * u[q] + gamma * (c + scale * flux) + omega * w[q]
 
 
-@numba.njit(**_JIT)
-def stage(out, u, v, w, faces, scale, rows, box, alpha, gamma, omega, d_alpha, d_gamma, d_diffusivity, react, a, b, da, db):
+@_inlined
+def _add_row(y, to, weight, alpha, u, start, gamma, place, count):
+    """y[to:] += weight (alpha u[start:] + gamma y[place:])."""
+    to, start, place = numba.uintp(to), numba.uintp(start), numba.uintp(place)
+    for k in range(numba.uintp(max(count, 0))):
+        y[to + k] += weight * (alpha * u[start + k] + gamma * y[place + k])
+
+
+@_inlined
+def _copy_row(y, to, u, start, count):
+    """y[to:] = u[start:]"""
+    to, start = numba.uintp(to), numba.uintp(start)
+    for k in range(numba.uintp(max(count, 0))):
+        y[to + k] = u[start + k]
+
+
+@_inlined
+def _react_row(out, to, y, start, count, a, b):
+    """out[to:] = a y / (1 + b y), the Moebius map of the base."""
+    one, zero, tiny = y.dtype.type(1), y.dtype.type(0), y.dtype.type(_TINY)
+    to, start = numba.uintp(to), numba.uintp(start)
+    for k in range(numba.uintp(max(count, 0))):
+        value = a * y[start + k] / (one + b * y[start + k])
+        out[to + k] = zero if abs(value) < tiny else value
+
+
+@_inlined
+def _react_tangent_row(out, to, y, start, base, count, a, b, da, db):
+    """out[to:] = the derivative of the map of y[base:] by a parameter, where y[start:] is that of y[base:]."""
+    one, zero, tiny = y.dtype.type(1), y.dtype.type(0), y.dtype.type(_TINY)
+    to, start, base = numba.uintp(to), numba.uintp(start), numba.uintp(base)
+    for k in range(numba.uintp(max(count, 0))):
+        c = y[base + k]
+        inverse = one / (one + b * c)
+        value = a * inverse * inverse * (y[start + k] - db * c * c) + da * c * inverse
+        out[to + k] = zero if abs(value) < tiny else value
+
+
+@_compiled
+def stage(
+    out, u, v, faces, scale, rows, box, alpha, gamma, omega, d_alpha, d_gamma, d_diffusivity, react, a, b, da, db
+):
     """One polynomial stage for all members.
 
     Args:
-        out, u, v, w: (E, 1 + P, X, Y, Z); ``out`` is none of the others (a loop that may overwrite what it reads is
-            not vectorised and runs three times slower).
+        out, u, v: (E, 1 + P, X, Y, Z); ``out`` is neither of the others.
         faces: (3, X, Y, Z) face coefficients; rows: (2, X, Y); box: (3, 2) active box in state voxels.
-        alpha, gamma, d_alpha, d_gamma: (E,); omega: scalar weight of ``w`` (pass ``w = u`` when it is zero).
+        alpha, gamma, d_alpha, d_gamma: (E,); omega: scalar weight of what ``out`` holds, which is not read where zero.
         d_diffusivity: (E, 1 + P) derivative of each member's diffusivity by each parameter, zero for the base.
-        react: apply the Moebius map ``u -> a u / (1 + b u)`` with a, b (E,) and its derivatives da, db (E, 1 + P).
+        react: apply the Moebius map with a, b (E,) and its derivatives da, db (E, 1 + P).
     """
-    members, fields = u.shape[0], u.shape[1]
-    result = np.empty((_BLOCK, fields, u.shape[4]), u.dtype)
-    shifted = np.empty((_BLOCK, u.shape[4]), u.dtype)
+    members, fields, row = u.shape[0], u.shape[1], u.shape[4]
+    plane = u.shape[3] * row
+    volume = u.shape[2] * plane
+    out, u, v, faces = out.reshape(-1), u.reshape(-1), v.reshape(-1), faces.reshape(-1)
+    w = out if omega != 0 else u
+    y = np.zeros((1 + fields) * _BLOCK * row, u.dtype)  # rows of x(v) of the base, then the result of every field
     zero, one = u.dtype.type(0), u.dtype.type(1)
     for i in range(box[0, 0], box[0, 1]):
         for e in range(members):
-            al, ga, dal, dga, ae, be = alpha[e], gamma[e], d_alpha[e], d_gamma[e], a[e], b[e]
-            lone = fields == 1 and react
+            base = e * fields * volume
+            first = -1 if fields > 1 and d_gamma[e] != 0 else 0
             for j0 in range(box[1, 0], box[1, 1], _BLOCK):
                 block = min(_BLOCK, box[1, 1] - j0)
+                for m in range(first, fields):
+                    al, ga, om = (alpha[e], gamma[e], omega) if m >= 0 else (zero, one, zero)
+                    for r in range(block):
+                        lo = max(rows[0, i, j0 + r], box[2, 0])
+                        count = min(rows[1, i, j0 + r], box[2, 1]) - lo
+                        at = i * plane + (j0 + r) * row + lo
+                        to = ((1 + m) * _BLOCK + r) * row
+                        start = base + max(m, 0) * volume + at
+                        _row(y, to, u, v, w, faces, scale, al, ga, om, start, at, count, row, plane, volume)
+                        if m > 0 and d_diffusivity[e, m] != 0:
+                            _add_row(y, to, d_diffusivity[e, m], d_alpha[e], u, base + at, d_gamma[e], r * row, count)
                 for m in range(fields):
-                    weight = d_diffusivity[e, m]
                     for r in range(block):
-                        j = j0 + r
-                        lo = max(rows[0, i, j], box[2, 0])
-                        hi = min(rows[1, i, j], box[2, 1])
-                        if m == 0 and fields > 1 and dga != 0:
-                            _row(shifted[r], u[e, 0], v[e, 0], u[e, 0], faces, scale, zero, one, zero, False, ae, be, i, j, lo, hi)
-                        y = result[r, m] if react and not lone else out[e, m, i, j]
-                        _row(y, u[e, m], v[e, m], w[e, m], faces, scale, al, ga, omega, lone, ae, be, i, j, lo, hi)
-                        if weight != 0:
-                            base = u[e, 0, i, j]
-                            for k in range(numba.uintp(lo), numba.uintp(hi)):
-                                y[k] += weight * (dal * base[k])
-                            if dga != 0:
-                                for k in range(numba.uintp(lo), numba.uintp(hi)):
-                                    y[k] += weight * (dga * shifted[r, k])
-                if react and not lone:
-                    for r in range(block):
-                        j = j0 + r
-                        lo = max(rows[0, i, j], box[2, 0])
-                        hi = min(rows[1, i, j], box[2, 1])
-                        _react_row(result[r], out[e], ae, be, da[e], db[e], i, j, lo, hi)
+                        lo = max(rows[0, i, j0 + r], box[2, 0])
+                        count = min(rows[1, i, j0 + r], box[2, 1]) - lo
+                        to = base + m * volume + i * plane + (j0 + r) * row + lo
+                        start, start0 = ((1 + m) * _BLOCK + r) * row, (_BLOCK + r) * row
+                        if not react:
+                            _copy_row(out, to, y, start, count)
+                        elif m == 0:
+                            _react_row(out, to, y, start, count, a[e], b[e])
+                        else:
+                            _react_tangent_row(out, to, y, start, start0, count, a[e], b[e], da[e, m], db[e, m])
 
 
-@numba.njit(**_JIT)
-def _react_row(y, out, a, b, da, db, i, j, lo, hi):
-    """Moebius map of one row and its derivative in every tangent."""
-    one, zero, tiny = y.dtype.type(1), y.dtype.type(0), y.dtype.type(_TINY)
-    if lo < 1:
-        return
-    y0 = y[0]
-    for m in range(1, out.shape[0]):
-        target, ym = out[m, i, j], y[m]
-        dam, dbm = da[m], db[m]
-        for k in range(numba.uintp(lo), numba.uintp(hi)):
-            inverse = one / (one + b * y0[k])
-            share = a * inverse * inverse
-            value = share * (ym[k] - dbm * y0[k] * y0[k]) + dam * y0[k] * inverse
-            target[k] = value if abs(value) > tiny else zero
-    target = out[0, i, j]
-    for k in range(numba.uintp(lo), numba.uintp(hi)):
-        value = a * y0[k] / (one + b * y0[k])
-        target[k] = value if abs(value) > tiny else zero
-
-
-@numba.njit(**_JIT)
+@_compiled
 def react(u, rows, box, a, b, da, db):
     """The Moebius map alone, in place: half a reaction step at the ends of an interval."""
-    result = np.empty((u.shape[1], u.shape[4]), u.dtype)
-    for e in range(u.shape[0]):
+    fields, row = u.shape[1], u.shape[4]
+    plane = u.shape[3] * row
+    volume = u.shape[2] * plane
+    members, u = u.shape[0], u.reshape(-1)
+    y = np.empty(fields * row, u.dtype)
+    for e in range(members):
         for i in range(box[0, 0], box[0, 1]):
             for j in range(box[1, 0], box[1, 1]):
                 lo = max(rows[0, i, j], box[2, 0])
-                hi = min(rows[1, i, j], box[2, 1])
-                if lo < 1:
-                    continue
-                for m in range(u.shape[1]):
-                    row, y = u[e, m, i, j], result[m]
-                    for k in range(numba.uintp(lo), numba.uintp(hi)):
-                        y[k] = row[k]
-                _react_row(result, u[e], a[e], b[e], da[e], db[e], i, j, lo, hi)
+                count = min(rows[1, i, j], box[2, 1]) - lo
+                base = e * fields * volume + i * plane + j * row + lo
+                for m in range(fields):
+                    _copy_row(y, m * row, u, base + m * volume, count)
+                _react_row(u, base, y, 0, count, a[e], b[e])
+                for m in range(1, fields):
+                    _react_tangent_row(u, base + m * volume, y, m * row, 0, count, a[e], b[e], da[e, m], db[e, m])
 
 
-@numba.njit(**_JIT)
+@_compiled
 def largest_near_faces(u, box, reach):
     """(6,) largest ``|u|`` of any member within ``reach`` voxels of each face of the box: lower, upper of each axis."""
     found = np.zeros(6)
@@ -141,3 +170,17 @@ def largest_near_faces(u, box, reach):
                         top = max(top, abs(u[e, 0, i, j, k]))
         found[side] = top
     return found
+
+
+@_compiled
+def squared_difference(u, v, box):
+    """(2, E) sums over the box of ``(u - v)^2`` and ``v^2`` of each member's base field."""
+    sums = np.zeros((2, u.shape[0]))
+    for e in range(u.shape[0]):
+        for i in range(box[0, 0], box[0, 1]):
+            for j in range(box[1, 0], box[1, 1]):
+                for k in range(box[2, 0], box[2, 1]):
+                    gap, size = np.float64(u[e, 0, i, j, k]) - v[e, 0, i, j, k], np.float64(v[e, 0, i, j, k])
+                    sums[0, e] += gap * gap
+                    sums[1, e] += size * size
+    return sums

@@ -80,7 +80,9 @@ class Drug:
 
     def __post_init__(self) -> None:
         if not 0 < self.elimination_per_day < np.inf:
-            raise TumorTwinError(f"A drug's elimination must be a positive rate, not {self.elimination_per_day} per day.")
+            raise TumorTwinError(
+                f"A drug's elimination must be a positive rate, not {self.elimination_per_day} per day."
+            )
 
 
 @dataclass(frozen=True)

@@ -167,6 +167,8 @@ def _check(domain, initial, reaction, diffusivity, outputs, start_day, plan) -> 
     if plan is not None:
         stops = {*outputs, *(kill.day for kill in reaction.fields if start_day < kill.day < outputs[-1])} - {start_day}
         missed = sorted(stops - set(plan.ends))
+        if min(plan.degrees, default=2) < 2:
+            raise TumorTwinError("A step plan needs at least two stages a step: take it from a finished run.")
         if missed or list(plan.ends) != sorted(set(plan.ends)) or min(plan.ends, default=start_day) < start_day:
             raise TumorTwinError(
                 f"The step plan does not run through day {missed[0] if missed else start_day:g} in increasing steps: "
@@ -246,8 +248,7 @@ class _Run:
         middle, half_degree = 0.5 * (self.day + end), self._degree(0.5 * (end - self.day))
         before = self.stepper.snapshot()
         self._whole_step(self.day, end, degree)
-        coarse = self.stepper.snapshot()
-        self.stepper.restore(before)
+        coarse = self.stepper.exchange(before)
         for left, right in ((self.day, middle), (middle, end)):
             self._whole_step(left, right, half_degree)
             self.ends.append(right)

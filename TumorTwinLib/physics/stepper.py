@@ -16,8 +16,8 @@ _MARGIN = 4  # voxels by which the box grows, so that it need not grow at every 
 class Stepper:
     """State of an ensemble with tangents, advanced in place.
 
-    Arrays are (E, 1 + P, X, Y, Z): member, then the field followed by its derivative by each parameter. Four buffers
-    suffice: a stage never writes where it reads, and the last stage's buffer becomes the state.
+    Arrays are (E, 1 + P, X, Y, Z): member, then the field followed by its derivative by each parameter. Three buffers
+    suffice: a stage writes over the one it adds to, and the last stage's buffer becomes the state.
 
     Args:
         initial: (E, 1 + P, ni, nj, nk) on the domain's grid; copied.
@@ -31,7 +31,7 @@ class Stepper:
         packed = domain.pack(initial, backend.dtype)
         self._box = _audible_box(packed)
         self.u = backend.array(packed)
-        self._scratch = [backend.array(np.zeros_like(packed)) for _ in range(3)]
+        self._scratch = [backend.zeros(packed.shape) for _ in range(2)]
         self._diffusivity = diffusivity_mm2_per_day.value
         base = np.zeros((len(self._diffusivity), 1))
         self._d_diffusivity = backend.array(np.concatenate([base, diffusivity_mm2_per_day.derivative], axis=1))
@@ -53,19 +53,13 @@ class Stepper:
         key = (round(length_days, 12), degree)
         if key not in self._stages:
             self._stages[key] = self._build_stages(length_days, degree)
-        stages = self._stages[key]
-        first, second, third = self._scratch
-        before, latest = None, self.u
-        for number, (scalars, weighted) in enumerate(stages):
-            last = number == len(stages) - 1
-            out = next(b for b in (first, second, third) if b is not before and b is not latest)
-            map_ = self._moebius(flow) if last else self._nothing
-            self.backend.stage(
-                out, self.u, latest, before if weighted else None, self._box, *scalars, self._d_diffusivity, last, *map_
-            )
-            before, latest = (latest if number else None), out
-        self._scratch = [b for b in (first, second, third) if b is not latest] + [self.u]
-        self.u = latest
+        latest, last = self.u, degree - 1
+        for number, scalars in enumerate(self._stages[key]):
+            out = self._scratch[number % 2]  # holds the last but one result, which the stage adds its share of
+            map_ = self._moebius(flow) if number == last else self._nothing
+            self.backend.stage(out, self.u, latest, self._box, *scalars, self._d_diffusivity, number == last, *map_)
+            latest = out
+        self._scratch[last % 2], self.u = self.u, latest
         self.stage_count += degree
         self.voxel_stages += degree * int(np.prod(self._box[:, 1] - self._box[:, 0]))
 
@@ -76,24 +70,24 @@ class Stepper:
             factor: (E, ni, nj, nk) survival.
             tangent_gain: (E, P, ni, nj, nk) derivative of its logarithm.
         """
-        state = self.domain.unpack(self.backend.to_numpy(self.u))
+        state = self.domain.unpack(self.backend.to_numpy(self.u))  # a new array
         state[:, 1:] += tangent_gain * state[:, :1]
         state *= factor[:, None]
         self.u = self.backend.array(self.domain.pack(state, self.backend.dtype))
 
     def snapshot(self):
-        """A copy of the state that ``restore`` brings back."""
-        return self.backend.array(self.backend.to_numpy(self.u)), self._box.copy()
+        """A copy of the state that ``exchange`` brings back."""
+        return self.backend.copy(self.u)
 
-    def restore(self, snapshot) -> None:
-        state, box = snapshot
-        self.u = state
-        # The box may have grown since: scratch outside the old box is silent, so the wider one stays valid.
-        self._box = np.stack([np.minimum(box[:, 0], self._box[:, 0]), np.maximum(box[:, 1], self._box[:, 1])], axis=1)
+    def exchange(self, snapshot):
+        """Put a snapshot in place of the state, which is returned. The box stays: outside its old one all is silent."""
+        replaced, self.u = self.u, snapshot
+        return replaced
 
-    def difference(self, snapshot) -> float:
-        """Relative L2 difference of the fields from a snapshot, the largest over members."""
-        return self.backend.relative_difference(snapshot[0], self.u)
+    def difference(self, other) -> float:
+        """Relative L2 difference of the fields from another state's, the largest over members."""
+        gap, size = self.backend.squared_difference(other, self.u, self._box)
+        return float(np.sqrt(gap / np.maximum(size, 1e-60)).max())
 
     def cellularity(self) -> np.ndarray:
         return self.domain.unpack(self.backend.to_numpy(self.u[:, 0]))
@@ -108,7 +102,7 @@ class Stepper:
         dz = 0.5 * length_days * self.domain.rate_bound_per_mm2  # dz / dD
         array = self.backend.array
         return [
-            ((array(s.alpha), array(s.gamma), s.omega, array(s.d_alpha * dz), array(s.d_gamma * dz)), s.omega != 0.0)
+            (array(s.alpha), array(s.gamma), s.omega, array(s.d_alpha * dz), array(s.d_gamma * dz))
             for s in clenshaw_stages(self._z(length_days), degree)
         ]
 
