@@ -6,14 +6,33 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorTwinLib/errors.py
   TumorTwinLib/forecast.py
   TumorTwinLib/geometry.py
+  TumorTwinLib/inference/__init__.py
+  TumorTwinLib/inference/calibration.py
+  TumorTwinLib/inference/least_squares.py
+  TumorTwinLib/inference/residuals.py
+  TumorTwinLib/metrics.py
+  TumorTwinLib/models/__init__.py
+  TumorTwinLib/models/glioblastoma.py
+  TumorTwinLib/models/initial_state.py
+  TumorTwinLib/models/observation.py
+  TumorTwinLib/models/parameters.py
+  TumorTwinLib/models/wave.py
   TumorTwinLib/mrml/__init__.py
   TumorTwinLib/mrml/application.py
+  TumorTwinLib/mrml/batch.py
   TumorTwinLib/mrml/canvas.py
+  TumorTwinLib/mrml/charts.py
   TumorTwinLib/mrml/colors.py
   TumorTwinLib/mrml/forecast.py
+  TumorTwinLib/mrml/forecast_charts.py
+  TumorTwinLib/mrml/forecast_tables.py
   TumorTwinLib/mrml/graphics.py
   TumorTwinLib/mrml/io_manager.py
+  TumorTwinLib/mrml/layout.py
+  TumorTwinLib/mrml/logic.py
+  TumorTwinLib/mrml/out_folder.py
   TumorTwinLib/mrml/patient.py
+  TumorTwinLib/mrml/pipeline.py
   TumorTwinLib/mrml/plots.py
   TumorTwinLib/mrml/rendering.py
   TumorTwinLib/mrml/run_nodes.py
@@ -23,8 +42,11 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorTwinLib/mrml/sequences.py
   TumorTwinLib/mrml/subject_hierarchy_items.py
   TumorTwinLib/mrml/tables.py
+  TumorTwinLib/mrml/terminal.py
   TumorTwinLib/mrml/terminology.py
+  TumorTwinLib/mrml/timeline.py
   TumorTwinLib/mrml/views.py
+  TumorTwinLib/mrml/visits.py
   TumorTwinLib/mrml/volumes.py
   TumorTwinLib/mrml/vtk_messages.py
   TumorTwinLib/nifti_header.py
@@ -53,6 +75,9 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorTwinLib/treatment/__init__.py
   TumorTwinLib/treatment/drugs.py
   TumorTwinLib/treatment/events.py
+  TumorTwinLib/treatment/radiotherapy.py
+  TumorTwinLib/twin.py
+  TumorTwinLib/version.py
   TumorTwinLib/volume_files.py
   )
 

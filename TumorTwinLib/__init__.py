@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 
-__version__ = "0.1.0"
+from TumorTwinLib.version import VERSION as __version__
 
 _PUBLIC = {
     "DigitalTwin": "TumorTwinLib.twin",

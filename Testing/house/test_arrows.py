@@ -12,6 +12,7 @@ import pytest
 LIBRARY = "TumorTwinLib"
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
+    "version": set(),
     "geometry": {"errors"},
     "nifti_header": {"errors", "geometry"},
     "volume_files": {"errors", "geometry", "nifti_header"},
