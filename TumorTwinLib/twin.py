@@ -17,7 +17,7 @@ from TumorTwinLib.models.observation import ObservedVisit
 from TumorTwinLib.patient import PatientData
 from TumorTwinLib.physics.solver import Solution, SolverSettings, Status, solve
 from TumorTwinLib.physics.trackers import Fields, Tracker
-from TumorTwinLib.version import VERSION
+from TumorTwinLib.version import __version__
 
 _CURVE_EVERY_DAYS = 3.0  # fine enough to show the dip of each treatment week
 
@@ -136,7 +136,7 @@ class DigitalTwin:
             for _, image in sorted(visit.regions.items()):
                 masks.update(np.packbits(image.array > 0).tobytes())
         result = {
-            "program": f"TumorTwin {VERSION}",
+            "program": f"TumorTwin {__version__}",
             "python": platform.python_version(),
             "model": self.model.name,
             "voxel size (mm)": " x ".join(f"{s:g}" for s in self.model.grid.spacing_mm),

@@ -1,3 +1,3 @@
 """Which TumorTwin this is, for results that must say what made them."""
 
-__version__ = "0.1.0"
+VERSION = "0.1.0"
