@@ -56,35 +56,11 @@ from TumorTwinLib.geometry import Image
 from TumorTwinLib.patient.brats_labels import regions_from_labels
 from TumorTwinLib.patient.checks import check_treatment_times, check_visit_times
 from TumorTwinLib.patient.data import MODALITIES, TISSUES, WHOLE_REGIONS, PatientData, Visit
+from TumorTwinLib.patient.roles import PATIENT_RANKS, SEGMENTATION, VISIT_RANKS, Ranks, role_of
 from TumorTwinLib.patient.treatment_csv import read_rows, read_treatment_csv
 from TumorTwinLib.patient.treatment_entry import parse_time
 from TumorTwinLib.volume_files import geometry_notices, read_volume, volume_suffix
 
-_SEGMENTATION = "segmentation"
-# By rank, highest first: the words of a role hide those of lower ranks in the same name.
-_REGION_WORDS = {
-    "enhancing": ("enhancing",),
-    "necrotic_core": ("necrotic core", "necrosis"),
-    "edema": ("edema", "oedema"),
-    "non_enhancing": ("non enhancing", "nonenhancing"),
-}
-_SEGMENTATION_WORDS = {_SEGMENTATION: ("seg", "segmentation")}
-_MODALITY_WORDS = {
-    "T1": ("t1", "t1w", "t1n", "t1 pre"),
-    "T1CE": ("t1ce", "t1c", "t1gd", "t1post", "t1 ce", "t1 c", "t1 gd", "t1 post"),
-    "T2": ("t2", "t2w"),
-    "FLAIR": ("flair", "t2f", "t2 flair"),
-    "ADC": ("adc",),
-}
-_VISIT_RANKS = (_REGION_WORDS, _SEGMENTATION_WORDS, _MODALITY_WORDS)
-_PATIENT_RANKS = (
-    {
-        "brain_mask": ("brain mask", "brainmask"),
-        "white_matter": ("white matter",),
-        "grey_matter": ("grey matter", "gray matter"),
-        "csf": ("csf",),
-    },
-)
 _DATED_FOLDER = re.compile(r"(\d{4}-\d{2}-\d{2})(?:T(\d{2})(\d{2}))?(?![\dT])")
 _PATIENT_KEYS = ("patient_id", "body_surface_area_m2")
 
@@ -110,12 +86,12 @@ def read_folder(
     treatments = read_treatment_csv(treatment_file) if treatment_file is not None else ()
     check_treatment_times(treatments, times[0], str(treatment_file))
 
-    shared, unknown = _files_by_role(folder, _PATIENT_RANKS)
+    shared, unknown = _files_by_role(folder, PATIENT_RANKS)
     if "brain_mask" not in shared:
         raise TumorTwinError(f"{folder} has no brain_mask.nii.gz: add one, or make it with the imaging pipeline.")
     visits = []
     for time, path in folders:
-        files, left_out = _files_by_role(path, _VISIT_RANKS)
+        files, left_out = _files_by_role(path, VISIT_RANKS)
         unknown += left_out
         if not files:
             raise TumorTwinError(f"{path} holds no image known by its name: name its files T1, T1CE, FLAIR, ADC, seg.")
@@ -152,13 +128,13 @@ def files_of(visits: Iterable[Visit], shared: Iterable[Image]) -> list[str]:
 
 def _visit(time: datetime, files: Mapping[str, Path]) -> Visit:
     regions = {name: read_mask(files[name]) for name in WHOLE_REGIONS if name in files}
-    if _SEGMENTATION in files:
+    if SEGMENTATION in files:
         if regions:
             mask = next(iter(regions.values()))
             raise TumorTwinError(
-                f"{files[_SEGMENTATION]} and {mask.name} both segment the visit: keep the label map or the masks."
+                f"{files[SEGMENTATION]} and {mask.name} both segment the visit: keep the label map or the masks."
             )
-        regions = regions_from_labels(read_volume(files[_SEGMENTATION]))
+        regions = regions_from_labels(read_volume(files[SEGMENTATION]))
     return Visit(time, {name: read_volume(files[name]) for name in MODALITIES if name in files}, regions)
 
 
@@ -216,12 +192,12 @@ def _volumes(folder: Path) -> list[Path]:
     return sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith(".") and volume_suffix(p))
 
 
-def _files_by_role(folder: Path, ranks: Iterable[Mapping[str, tuple[str, ...]]]) -> tuple[dict[str, Path], list[Path]]:
+def _files_by_role(folder: Path, ranks: Ranks) -> tuple[dict[str, Path], list[Path]]:
     """Volumes of one folder by what their names say they are, and those whose names say nothing."""
     files: dict[str, Path] = {}
     unknown = []
     for path in _volumes(folder):
-        role = _role(path, ranks)
+        role = role_of(path.name[: -len(volume_suffix(path) or "")], ranks, path)
         if role is None:
             unknown.append(path)
         elif role in files:
@@ -229,22 +205,3 @@ def _files_by_role(folder: Path, ranks: Iterable[Mapping[str, tuple[str, ...]]])
         else:
             files[role] = path
     return files, unknown
-
-
-def _role(path: Path, ranks: Iterable[Mapping[str, tuple[str, ...]]]) -> str | None:
-    stem = path.name[: -len(volume_suffix(path) or "")].lower()
-    words = re.split(r"[^a-z0-9]+", stem)
-    for rank in ranks:
-        # Longest names first, each taking its words away, so that "T2_flair" is FLAIR and not also T2.
-        names = [(name.split(), role) for role, options in rank.items() for name in options]
-        found, rest = set(), words
-        for name, role in sorted(names, key=lambda entry: -len(entry[0])):
-            at = next((i for i in range(len(rest) - len(name) + 1) if rest[i : i + len(name)] == name), None)
-            if at is not None:
-                found.add(role)
-                rest = [*rest[:at], "", *rest[at + len(name) :]]
-        if len(found) > 1:
-            raise TumorTwinError(f"{path} could be {' or '.join(sorted(found))} by its name: rename it to one of them.")
-        if found:
-            return found.pop()
-    return None
