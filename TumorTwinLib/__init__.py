@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 
-from TumorTwinLib.version import __version__
+from TumorTwinLib.version import VERSION as __version__
 
 _PUBLIC = {
     "DigitalTwin": "TumorTwinLib.twin",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,7 +17,7 @@ from TumorTwinLib.models.observation import ObservedVisit
 from TumorTwinLib.patient import PatientData
 from TumorTwinLib.physics.solver import Solution, SolverSettings, Status, solve
 from TumorTwinLib.physics.trackers import Fields, Tracker
-from TumorTwinLib.version import __version__
+from TumorTwinLib.version import VERSION
 
 _CURVE_EVERY_DAYS = 3.0  # fine enough to show the dip of each treatment week
 
@@ -31,6 +31,8 @@ class DigitalTwin:
         parameters: calibrated parameters, which know their patient, or plain values by name with ``patient``.
         uncertainty: lower and upper bound by parameter name, shown in the tables; forecasts with intervals need draws.
         patient: only for plain parameter values.
+        visits: how many visits, from the first, plain values were fitted to; the forecast begins at the last of them.
+            All by default.
         settings: of the solver.
     """
 
@@ -38,6 +40,7 @@ class DigitalTwin:
     parameters: Mapping[str, float]
     uncertainty: Mapping[str, tuple[float, float]] | None = None
     patient: PatientData | None = None
+    visits: int | None = None
     settings: SolverSettings = field(default_factory=lambda: SolverSettings(tolerance=1e-3))
 
     def predict(
@@ -46,6 +49,7 @@ class DigitalTwin:
         output_times: Sequence[float] | None = None,
         *,
         trackers: Sequence[Tracker] = (),
+        on_frame: Callable[[float, np.ndarray], None] | None = None,
     ) -> Forecast:
         """Forecast from the last visit the parameters were calibrated on.
 
@@ -54,11 +58,12 @@ class DigitalTwin:
         Args:
             horizon_days: how far beyond that visit.
             output_times: days after that visit, at most the horizon; by default six equal steps.
-            trackers: progress, frames, cancel.
+            trackers: progress, cancel.
+            on_frame: called with every day of the forecast and its field, (ni, nj, nk), as soon as they are known.
 
         Raises:
             TumorTwinError: a horizon or output time that is not positive, or no patient.
-            CancelledError: stopped before the end; use a ``FrameTracker`` to keep frames as they come.
+            CancelledError: stopped before the end; ``on_frame`` has had the days until then.
         """
         if not horizon_days > 0:
             raise TumorTwinError(f"horizon_days is {horizon_days}: give a number of days above zero.")
@@ -74,7 +79,7 @@ class DigitalTwin:
         measured_days = [visit.day for visit in observed if visit.day <= last + horizon_days]
         days = sorted({*measured_days, *(last + times)})
         between = np.arange(observed[0].day, days[-1], _CURVE_EVERY_DAYS)
-        recorder = _Recorder(self.model, frozenset(days))
+        recorder = _Recorder(self.model, frozenset(days), on_frame)
         reaction, diffusivity = self.model.dynamics(patient, [values])
         solution = solve(
             self.model.physics_domain,
@@ -95,7 +100,7 @@ class DigitalTwin:
             return self.parameters.patient, len(self.parameters.result.visits_used)
         if self.patient is None:
             raise TumorTwinError("A twin with plain parameter values needs its patient: pass patient=.")
-        return self.patient, len(self.patient.visits)
+        return self.patient, len(self.patient.visits) if self.visits is None else self.visits
 
     def _forecast(
         self,
@@ -136,7 +141,7 @@ class DigitalTwin:
             for _, image in sorted(visit.regions.items()):
                 masks.update(np.packbits(image.array > 0).tobytes())
         result = {
-            "program": f"TumorTwin {__version__}",
+            "program": f"TumorTwin {VERSION}",
             "python": platform.python_version(),
             "model": self.model.name,
             "voxel size (mm)": " x ".join(f"{s:g}" for s in self.model.grid.spacing_mm),
@@ -154,8 +159,14 @@ class DigitalTwin:
 class _Recorder(Tracker):
     """Quantities at every output, and the field itself at the days that are shown."""
 
-    def __init__(self, model: ReactionDiffusionModel, shown: frozenset[float]) -> None:
+    def __init__(
+        self,
+        model: ReactionDiffusionModel,
+        shown: frozenset[float],
+        on_frame: Callable[[float, np.ndarray], None] | None,
+    ) -> None:
         self._voxel_mm3, self._levels, self._shown = model.grid.voxel_volume_mm3, model.thresholds, shown
+        self._on_frame = on_frame
         self.capacity = self._voxel_mm3 * model.carrying_capacity_per_mm3
         self.fields: dict[float, np.ndarray] = {}
         self._rows: list[tuple[float, ...]] = []
@@ -166,6 +177,8 @@ class _Recorder(Tracker):
         self._rows.append((day, float(u.sum(dtype=np.float64)) * self.capacity, *volumes))
         if day in self._shown:
             self.fields[day] = u
+            if self._on_frame is not None:
+                self._on_frame(day, u)
 
     def field_days(self) -> np.ndarray:
         return np.array(list(self.fields))
