@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -115,6 +117,36 @@ class MapResult:
         return np.sqrt(np.diag(self.log_covariance))
 
 
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """What one run of the model against the scans gave; whoever has it need not run the model again.
+
+    Args:
+        blocks: condensed residuals by kind of data.
+        plan: the solver's steps.
+    """
+
+    blocks: Mapping[str, Block]
+    plan: StepPlan
+
+
+@dataclass(frozen=True, eq=False)
+class FitSoFar:
+    """Where a calibration stands.
+
+    Args:
+        phase: 0 is the coarse one.
+        iterations: evaluations of the model.
+        values: the best parameters yet.
+        root_mean_square: their residual by kind of data, in cellularity or probability.
+    """
+
+    phase: int
+    iterations: int
+    values: ParameterValues
+    root_mean_square: Mapping[str, float]
+
+
 @dataclass(eq=False)
 class MapCalibration:
     """Fit a model to a patient by Levenberg-Marquardt with tangents on log-parameters.
@@ -132,7 +164,9 @@ class MapCalibration:
         start: initial guess, by name; the prior medians by default.
         settings: of the solver; the first phase solves ten times more coarsely.
         trackers: passed to every solve (cancel, progress).
-        on_iteration: called with the fit so far after every model evaluation.
+        on_iteration: told the fit so far at the start of every phase and before every step.
+        memory: evaluations by a key of their arguments, kept by the caller. A calibration that was stopped, run again
+            with its memory, goes the same way without solving what it had solved, and ends in the same numbers.
     """
 
     model: ReactionDiffusionModel
@@ -144,7 +178,8 @@ class MapCalibration:
     settings: SolverSettings = field(default_factory=lambda: SolverSettings(tolerance=1e-3))
     max_iterations: int = 60
     trackers: Sequence[Tracker] = ()
-    on_iteration: Callable[[int, np.ndarray], None] | None = None
+    on_iteration: Callable[[FitSoFar], None] | None = None
+    memory: MutableMapping[str, Evaluation] = field(default_factory=dict)
 
     def run(self) -> MapResult:
         """Calibrate.
@@ -166,9 +201,15 @@ class MapCalibration:
         plan: StepPlan | None = None
         settled = False
         for phase in range(_PHASES):
+            tell = functools.partial(self._tell, problem, phase)
+            tell(fit)
             if phase == 1:
                 solver = self.settings
-                fit = replace(fit, blocks=problem.evaluate(fit.x, solver), iterations=fit.iterations + 1)
+                try:
+                    fit = replace(fit, blocks=problem.evaluate(fit.x, solver), iterations=fit.iterations + 1)
+                except CancelledError:
+                    fit = replace(fit, status=FitStatus.CANCELLED)
+                    break
                 plan = problem.last_plan  # from here the model is one smooth function of its parameters
             if phase:
                 updated = _estimate_noise(objective, fit.blocks)
@@ -177,16 +218,21 @@ class MapCalibration:
             fit = minimise(
                 lambda x, solver=solver, plan=plan: problem.evaluate(x, solver, plan),
                 fit, objective, low, high, max_iterations=self.max_iterations, expected_gain=0.01 if phase else 0.1,
+                on_step=tell,
             )  # fmt: skip
             if fit.status is FitStatus.CANCELLED or settled:
                 break
         _, hessian = objective.normal_equations(fit.x, fit.blocks)
         return MapResult(
             self.model, self.patient, fit.status, problem.names, fit.x, np.linalg.inv(hessian),
-            dict(objective.noise), dict(objective.share),
-            {k: math.sqrt(b.squares / max(b.count, 1)) for k, b in fit.blocks.items()},
+            dict(objective.noise), dict(objective.share), _root_mean_square(fit.blocks),
             tuple(range(problem.visit_count)), fit.history, fit.iterations, problem.solves, time.process_time() - cpu,
         )  # fmt: skip
+
+    def _tell(self, problem: _Problem, phase: int, fit: Fit) -> None:
+        if self.on_iteration is not None:
+            rms = _root_mean_square(fit.blocks)
+            self.on_iteration(FitSoFar(phase, fit.iterations, problem.values(fit.x), rms))
 
 
 class _Problem:
@@ -220,9 +266,19 @@ class _Problem:
         self.solves = 0
         self.last_plan: StepPlan | None = None
 
+    def values(self, x: np.ndarray) -> ParameterValues:
+        return self.model.values(self.fixed | dict(zip(self.names, np.exp(x), strict=True)))
+
     def evaluate(self, x: np.ndarray, settings: SolverSettings, plan: StepPlan | None = None) -> Mapping[str, Block]:
         """Residuals of every later visit at these log-parameters, with their normal equations."""
-        values = self.model.values(self.fixed | dict(zip(self.names, np.exp(x), strict=True)))
+        memory, key = self.request.memory, _key(x, settings, plan)
+        if key not in memory:
+            memory[key] = self._run_model(x, settings, plan)
+        self.last_plan = memory[key].plan
+        return memory[key].blocks
+
+    def _run_model(self, x: np.ndarray, settings: SolverSettings, plan: StepPlan | None) -> Evaluation:
+        values = self.values(x)
         collector = ResidualCollector(self.later, self.kinds, self.model.thresholds, self.mask, len(self.names))
         reaction, diffusivity = self.model.dynamics(self.patient, [values], self.names)
         solution = solve(
@@ -240,10 +296,14 @@ class _Problem:
         if solution.status is Status.CANCELLED:
             raise CancelledError(solution.message)
         self.solves += 1
-        self.last_plan = solution.plan
-        if self.request.on_iteration is not None:
-            self.request.on_iteration(self.solves, x)
-        return collector.blocks
+        return Evaluation(collector.blocks, solution.plan)
+
+
+def _key(x: np.ndarray, settings: SolverSettings, plan: StepPlan | None) -> str:
+    """Names one evaluation of a given problem; the numbers count to their last bit."""
+    steps = None if plan is None else (plan.ends, plan.degrees)
+    text = f"{[float(v).hex() for v in x]} {settings} {steps}"
+    return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 
 
 def _kinds(data: str | Sequence[str], later: Sequence[ObservedVisit], patient_id: str) -> tuple[str, ...]:
@@ -266,7 +326,11 @@ def _kinds(data: str | Sequence[str], later: Sequence[ObservedVisit], patient_id
     return wanted
 
 
+def _root_mean_square(blocks: Mapping[str, Block]) -> dict[str, float]:
+    return {k: math.sqrt(b.squares / max(b.count, 1)) for k, b in blocks.items()}
+
+
 def _estimate_noise(objective: Objective, blocks: Mapping[str, Block]) -> Objective:
     """Noise from the residuals themselves, and how many of them are independent."""
-    noise = {k: max(math.sqrt(b.squares / max(b.count, 1)), _LEAST_NOISE) for k, b in blocks.items()}
+    noise = {k: max(rms, _LEAST_NOISE) for k, rms in _root_mean_square(blocks).items()}
     return replace(objective, noise=noise, share={k: b.independent_share for k, b in blocks.items()})

@@ -80,17 +80,20 @@ def minimise(
     *,
     max_iterations: int,
     expected_gain: float,
+    on_step: Callable[[Fit], None] | None = None,
 ) -> Fit:
     """Iterate until the expected gain of another step, in units of the objective, falls below ``expected_gain``.
 
     One unit of the objective is one squared standard deviation, so 0.01 leaves every parameter within a tenth of its
     own standard error of the optimum. Where the noise is so low that rounding of the model hides such a gain, one last
     Gauss-Newton step is taken on trust: its gradient is still good. Bounds are kept by projection; a parameter held at
-    its bound leaves the system.
+    its bound leaves the system. ``on_step`` is told the fit so far before every step.
     """
     fit = replace(start, objective=objective.value(start.x, start.blocks))
     damping, trusted = _FIRST_DAMPING, False
     while True:
+        if on_step is not None:
+            on_step(fit)
         gradient, hessian = objective.normal_equations(fit.x, fit.blocks)
         held = ((fit.x <= lower) & (gradient > 0)) | ((fit.x >= upper) & (gradient < 0))
         step = _damped_step(gradient, hessian, held, damping)

@@ -147,7 +147,7 @@ def compute(job: Job, progress: Progress) -> Outcome:
     _begin(progress, STAGES[1])
     fit = MapCalibration(
         model, patient, visits=job.calibration_visits, settings=settings,
-        on_iteration=lambda number, _: progress.update(None, f"model run {number}"),
+        on_iteration=lambda fit: progress.update(None, f"model run {fit.iterations}"),
     ).run()  # fmt: skip
 
     _begin(progress, STAGES[2])
