@@ -8,6 +8,13 @@ from typing import Any
 import slicer
 
 _MARK = "TumorTwin.Role"
+VISITS_RUN = "visits"  # the run of a patient's own scans; every other run holds results
+
+
+def is_result(node) -> bool:
+    """Whether the node is what a run made, and not a patient's scan."""
+    parts = (node.GetAttribute(_MARK) or "").split("/")
+    return len(parts) > 1 and VISITS_RUN not in parts
 
 
 class RunNodes:

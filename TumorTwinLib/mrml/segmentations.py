@@ -101,6 +101,14 @@ def masks_from_segmentation(node, grid: Grid | None = None) -> dict[str, Image]:
     return {region: _on_grid(image, grid, f"{name} {region}") for region, image in cropped.items()}
 
 
+def regions_of_segments(node) -> list[str]:
+    """Our region name of each segment, in their order."""
+    segmentation = node.GetSegmentation()
+    return [
+        _region_of_segment(segmentation.GetNthSegment(index)) for index in range(segmentation.GetNumberOfSegments())
+    ]
+
+
 def _binary_labelmap() -> str:
     return slicer.vtkSegmentationConverter.GetSegmentationBinaryLabelmapRepresentationName()
 

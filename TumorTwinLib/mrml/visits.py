@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import numpy as np
+import slicer
 
 from TumorTwinLib.geometry import Image
-from TumorTwinLib.mrml.run_nodes import RunNodes, file_under, patient_item, study_item
+from TumorTwinLib.mrml.run_nodes import VISITS_RUN, RunNodes, file_under, patient_item, study_item
 from TumorTwinLib.mrml.segmentations import fill_segmentation
+from TumorTwinLib.mrml.terminology import term_for
 from TumorTwinLib.mrml.volumes import fill_volume
 from TumorTwinLib.patient import PatientData
 
@@ -31,6 +34,7 @@ class VisitNodes:
 class PatientNodes:
     visits: tuple[VisitNodes, ...]
     brain: Any
+    tissues: dict[str, Any] = field(default_factory=dict)
 
     def anatomy(self, day: float):
         """The volume to look at on a day: the latest anatomy seen by then, of other images only without any."""
@@ -42,13 +46,16 @@ class PatientNodes:
         return next((images[name] for name in ANATOMY if name in images), next(iter(images.values())))
 
 
-def show_patient(patient: PatientData, modalities: Sequence[str] = ANATOMY) -> PatientNodes:
+def show_patient(
+    patient: PatientData, modalities: Sequence[str] = ANATOMY, *, show_tissues: bool = False
+) -> PatientNodes:
     """Put a patient's visits into the scene, or refill the nodes of an earlier call.
 
     Args:
         modalities: images shown of each visit; a visit with none of them shows its first image.
+        show_tissues: add the tissue maps, so that the scene holds all that a run needs.
     """
-    nodes = RunNodes(patient.patient_id, "visits")
+    nodes = RunNodes(patient.patient_id, VISITS_RUN)
     visits = []
     for number, (visit, day) in enumerate(zip(patient.visits, patient.visit_days, strict=True), start=1):
         study = study_item(patient.patient_id, f"Visit {number}: {visit.time:%Y-%m-%d}, day {day:.4g}")
@@ -64,11 +71,26 @@ def show_patient(patient: PatientData, modalities: Sequence[str] = ANATOMY) -> P
             fill_segmentation(segmentation, visit.regions)
             segmentation.GetDisplayNode().SetVisibility(False)  # all visits at once would cover the forecast
         file_under(study, [*images.values(), *([segmentation] if segmentation else [])])
+        _date_study(study, visit.time)
         visits.append(VisitNodes(day, images, segmentation))
     brain = _show_brain(nodes, patient.brain_mask)
-    file_under(patient_item(patient.patient_id), [brain])
+    tissues = {}
+    if show_tissues:
+        tissues = {
+            name: _show_image(nodes, f"tissue/{name}", term_for(name).name, image)
+            for name, image in patient.tissues.items()
+        }
+    file_under(patient_item(patient.patient_id), [brain, *tissues.values()])
     nodes.remove_unused()
-    return PatientNodes(tuple(visits), brain)
+    return PatientNodes(tuple(visits), brain, tissues)
+
+
+def _date_study(study: int, time: datetime) -> None:
+    """Date and time as Slicer keeps them of a DICOM study."""
+    hierarchy = slicer.mrmlScene.GetSubjectHierarchyNode()
+    constants = slicer.vtkMRMLSubjectHierarchyConstants
+    hierarchy.SetItemAttribute(study, constants.GetDICOMStudyDateAttributeName(), f"{time:%Y%m%d}")
+    hierarchy.SetItemAttribute(study, constants.GetDICOMStudyTimeAttributeName(), f"{time:%H%M%S}")
 
 
 def _show_image(nodes: RunNodes, role: str, name: str, image: Image):
