@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,13 +12,13 @@ import slicer
 
 from TumorTwinLib.errors import TumorTwinError
 from TumorTwinLib.forecast import Forecast
-from TumorTwinLib.geometry import Image, bounding_box
+from TumorTwinLib.geometry import Grid, Image, bounding_box
 from TumorTwinLib.mrml.colors import fill_color_table
 from TumorTwinLib.mrml.forecast_charts import show_charts
 from TumorTwinLib.mrml.forecast_tables import curve_columns, forecast_columns, measured_columns, parameter_columns
 from TumorTwinLib.mrml.run_nodes import RunNodes, file_under, folder_item, study_item
 from TumorTwinLib.mrml.segmentations import fill_segmentation
-from TumorTwinLib.mrml.sequences import browse, fill_sequence
+from TumorTwinLib.mrml.sequences import browse, filling_sequence
 from TumorTwinLib.mrml.tables import fill_table
 from TumorTwinLib.mrml.volumes import coded_entry, fill_volume
 
@@ -48,14 +49,6 @@ class ForecastNodes:
     folder: int
 
 
-@dataclass(frozen=True, eq=False)
-class _Frames:
-    """Everything computed before the scene is touched: cropped density and region masks by day."""
-
-    density: list[Image]
-    regions: list[dict[str, Image]]
-
-
 def show_forecast(
     forecast: Forecast, *, run: str = "TumorTwin", study: int | None = None, day: float | None = None
 ) -> ForecastNodes:
@@ -70,7 +63,19 @@ def show_forecast(
     Raises:
         TumorTwinError: the forecast contradicts itself. The scene is then as it was.
     """
-    frames = _prepare(forecast)
+    steps = showing_forecast(forecast, run=run, study=study, day=day)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
+
+
+def showing_forecast(
+    forecast: Forecast, *, run: str = "TumorTwin", study: int | None = None, day: float | None = None
+) -> Generator[None, None, ForecastNodes]:
+    """``show_forecast`` in steps of one frame, so that a panel can let the user go on between them."""
+    grid, window = yield from _checked_box(forecast)
     selected = len(forecast.days) - 1 if day is None else int(np.argmin(np.abs(np.asarray(forecast.days) - day)))
     nodes = RunNodes(forecast.patient_id, run)
     name = forecast.patient_id if run == "TumorTwin" else f"{forecast.patient_id} {run}"
@@ -88,11 +93,18 @@ def show_forecast(
             ("vtkMRMLSegmentationNode", "regions", "predicted regions", regions_sequence),
         )
     )
-    fill_sequence(density_sequence, forecast.days, density, lambda node, n: fill_volume(node, frames.density[n]))
-    fill_sequence(regions_sequence, forecast.days, regions, lambda node, n: _fill_regions(node, frames.regions[n]))
+    yield from filling_sequence(
+        density_sequence, forecast.days, density,
+        lambda node, n: fill_volume(node, _density_image(forecast.cellularity[n][window], grid)),
+    )  # fmt: skip
+    yield from filling_sequence(
+        regions_sequence, forecast.days, regions,
+        lambda node, n: _fill_regions(node, _region_masks(forecast, n, window, grid)),
+    )  # fmt: skip
     browse(browser, [(density_sequence, density), (regions_sequence, regions)], selected)
     _show_density(density, color_table)
     _show_regions(regions, forecast)
+    yield
 
     table = nodes.get("vtkMRMLTableNode", "table", f"{name} forecast")
     fill_table(table, forecast_columns(forecast))
@@ -124,7 +136,12 @@ def show_forecast(
     return result
 
 
-def _prepare(forecast: Forecast) -> _Frames:
+def _checked_box(forecast: Forecast) -> Generator[None, None, tuple[Grid, tuple[slice, ...]]]:
+    """The part of the grid where tumor cells ever are, as a grid and as a window into the fields.
+
+    Raises:
+        TumorTwinError: the forecast contradicts itself.
+    """
     days = np.asarray(forecast.days, dtype=float)
     who = f"The forecast of {forecast.patient_id}"
     if days.ndim != 1 or days.size == 0 or not np.isfinite(days).all() or (np.diff(days) <= 0).any():
@@ -134,28 +151,35 @@ def _prepare(forecast: Forecast) -> _Frames:
             f"{who} has fields of shape {forecast.cellularity.shape} for {days.size} days on a grid of "
             f"{forecast.grid.shape}: run it again."
         )
-    if not np.isfinite(forecast.cellularity).all():
-        raise TumorTwinError(f"{who} has values that are not finite: shorten the time step or check the parameters.")
     if not forecast.thresholds:
         raise TumorTwinError(f"{who} has no region with a threshold: run it again.")
     for quantities in (forecast, forecast.curve or forecast):
         lengths = {len(quantities.total_cell_count), *(len(volume) for volume in quantities.volume_mm3.values())}
         if lengths != {len(quantities.days)} or set(quantities.volume_mm3) != set(forecast.thresholds):
             raise TumorTwinError(f"{who} has quantities that do not match its days and regions: run it again.")
-    occupied = np.any(forecast.cellularity > _STORED_DENSITY, axis=0)
+    occupied = np.zeros(forecast.grid.shape, bool)
+    for field in forecast.cellularity:
+        if not np.isfinite(field).all():
+            raise TumorTwinError(
+                f"{who} has values that are not finite: shorten the time step or check the parameters."
+            )
+        occupied |= field > _STORED_DENSITY
+        yield
     if not occupied.any():
         raise TumorTwinError(f"{who} has no tumor cells on any day: check the first segmentation.")
     lower, upper = bounding_box(occupied, _CROP_MARGIN_VOXELS)
-    grid = forecast.grid.crop(lower, upper)
     window = tuple(slice(low, high) for low, high in zip(lower, upper, strict=True))
-    fields = [np.ascontiguousarray(field[window], dtype=np.float32) for field in forecast.cellularity]
-    return _Frames(
-        [Image(np.round(field / _DENSITY_STEP) * np.float32(_DENSITY_STEP), grid, "density") for field in fields],
-        [
-            {region: Image(field >= level, grid, region) for region, level in forecast.thresholds.items()}
-            for field in fields
-        ],
-    )
+    return forecast.grid.crop(lower, upper), window
+
+
+def _density_image(field: np.ndarray, grid: Grid) -> Image:
+    steps = np.round(np.asarray(field, dtype=np.float32) / _DENSITY_STEP)
+    return Image(steps * np.float32(_DENSITY_STEP), grid, "density")
+
+
+def _region_masks(forecast: Forecast, number: int, window: tuple[slice, ...], grid: Grid) -> dict[str, Image]:
+    field = forecast.cellularity[number][window]
+    return {region: Image(field >= level, grid, region) for region, level in forecast.thresholds.items()}
 
 
 def _fill_regions(node, masks: dict[str, Image]) -> None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import slicer
 
 
-def fill_sequence(sequence, days: np.ndarray, proxy, fill_frame: Callable[[Any, int], None]) -> None:
-    """Replace the frames of a vtkMRMLSequenceNode.
+def filling_sequence(sequence, days: np.ndarray, proxy, fill_frame: Callable[[Any, int], None]) -> Iterator[None]:
+    """Replace the frames of a vtkMRMLSequenceNode, one a step.
 
     Args:
         days: (n,) index values, stored as numbers with the unit day.
@@ -29,6 +29,7 @@ def fill_sequence(sequence, days: np.ndarray, proxy, fill_frame: Callable[[Any, 
             frame.SetAttribute(attribute, proxy.GetAttribute(attribute))
         fill_frame(frame, number)
         sequence.SetDataNodeAtValue(frame, index_value(day))
+        yield
 
 
 def index_value(day: float) -> str:
