@@ -154,7 +154,8 @@ def _time_in(text: str) -> datetime | None:
     match = _DATE.search(text)
     if match is None:
         return None
+    year, month, day, hour, minute = (int(part) for part in match.groups("0"))
     try:
-        return datetime(*(int(part) for part in match.groups("0")))
+        return datetime(year, month, day, hour, minute)
     except ValueError:  # eight digits that are no date
         return None

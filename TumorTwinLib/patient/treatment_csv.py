@@ -50,7 +50,7 @@ def write_treatment_csv(events: Iterable[TreatmentEvent], path: str | Path) -> N
             folder cannot be written.
     """
     path = Path(path)
-    rows = [_row(event, path) for event in events]
+    rows = [csv_row(event, path) for event in events]
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with unfinished.open("w", newline="", encoding="utf-8") as file:
@@ -94,16 +94,21 @@ def read_rows(path: Path, columns: tuple[str, ...]) -> list[tuple[str, dict[str,
     return rows
 
 
-def _row(event: TreatmentEvent, path: Path) -> tuple[str, ...]:
+def csv_row(event: TreatmentEvent, where: object) -> tuple[str, ...]:
+    """The cells of an event in the order of ``COLUMNS``.
+
+    Raises:
+        TumorTwinError: naming ``where``; the event carries a dose map, a cavity or a residual fraction.
+    """
     date = event.time.isoformat()
     if isinstance(event, RadiotherapyFraction):
         if event.dose_map is not None:
-            raise TumorTwinError(f"{path} cannot hold the dose map of {date}: write the prescribed dose alone.")
+            raise TumorTwinError(f"{where} cannot hold the dose map of {date}: write the prescribed dose alone.")
         return (date, "radiotherapy", "", repr(event.dose_gy), "Gy")
     if isinstance(event, DrugDose):
         return (date, "drug", event.drug, repr(event.amount), event.unit)
     if event.cavity is not None or event.residual_fraction:
         raise TumorTwinError(
-            f"{path} cannot hold the cavity or residual of the surgery on {date}: write the date alone."
+            f"{where} cannot hold the cavity or residual of the surgery on {date}: write the date alone."
         )
     return (date, "surgery", "", "", "")
