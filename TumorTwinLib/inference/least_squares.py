@@ -1,7 +1,7 @@
 """Levenberg-Marquardt on log-parameters with a Gaussian prior, from condensed normal equations.
 
-Minimises ``F(x) = sum_k w_k |r_k(x)|^2 / sigma_k^2 + |(x - m) / s|^2`` (Madsen, Nielsen and Tingleff 2004), where k runs
-over kinds of data, sigma_k is their noise and w_k the share of their voxels that is independent.
+Minimises ``F(x) = sum_k w_k |r_k(x)|^2 / sigma_k^2 + |(x - m) / s|^2`` (Madsen, Nielsen and Tingleff 2004), where k
+runs over kinds of data, sigma_k is their noise and w_k the share of their voxels that is independent.
 """
 
 from __future__ import annotations
@@ -95,8 +95,7 @@ def minimise(
         if on_step is not None:
             on_step(fit)
         gradient, hessian = objective.normal_equations(fit.x, fit.blocks)
-        held = ((fit.x <= lower) & (gradient > 0)) | ((fit.x >= upper) & (gradient < 0))
-        step = _damped_step(gradient, hessian, held, damping)
+        step = _damped_step(gradient, hessian, fit.x <= lower, fit.x >= upper, damping)
         trial_x = np.clip(fit.x + step, lower, upper)
         moved = trial_x - fit.x
         gain = -float(2.0 * gradient @ moved + moved @ hessian @ moved)
@@ -123,11 +122,23 @@ def minimise(
                 return replace(fit, status=FitStatus.STALLED)
 
 
-def _damped_step(gradient: np.ndarray, hessian: np.ndarray, held: np.ndarray, damping: float) -> np.ndarray:
-    free = ~held
-    step = np.zeros_like(gradient)
-    if free.any():
-        system = hessian[np.ix_(free, free)]
-        step[free] = np.linalg.solve(system + damping * np.diag(np.diag(system)), -gradient[free])
+def _damped_step(
+    gradient: np.ndarray, hessian: np.ndarray, at_lower: np.ndarray, at_upper: np.ndarray, damping: float
+) -> np.ndarray:
+    """Levenberg-Marquardt step of the parameters that do not push against a bound.
+
+    Which ones push is asked of the step, not of the gradient: with correlated parameters an insensitive one at its
+    bound may have a downhill gradient and still be sent far outside, and its length would then shorten all others.
+    """
+    free = np.ones(len(gradient), dtype=bool)
+    while True:
+        step = np.zeros_like(gradient)
+        if free.any():
+            system = hessian[np.ix_(free, free)]
+            step[free] = np.linalg.solve(system + damping * np.diag(np.diag(system)), -gradient[free])
+        outward = (at_lower & (step < 0)) | (at_upper & (step > 0))
+        if not outward.any():
+            break
+        free &= ~outward
     longest = np.abs(step).max()
     return step if longest <= _LARGEST_STEP else step * (_LARGEST_STEP / longest)
