@@ -9,7 +9,7 @@ import numpy as np
 import slicer
 import vtk
 
-from TumorTwinLib.mrml.graphics import offscreen_window, picture
+from TumorTwinLib.mrml.graphics import SUPERSAMPLING, offscreen_window, picture
 
 _TRANSLUCENT_LAYERS = 6
 _SLICE_MANAGERS = ("vtkMRMLSegmentationsDisplayableManager2D",)
@@ -55,7 +55,7 @@ class _View:
         self._group = slicer.vtkMRMLDisplayableManagerGroup()
 
     def _start_logic(self, logic, collection) -> None:
-        self._logic = logic
+        self.logic = logic
         logic.SetMRMLApplicationLogic(self._application_logic)
         collection.AddItem(logic)
         logic.SetMRMLScene(slicer.mrmlScene)
@@ -78,10 +78,14 @@ class _View:
     def __exit__(self, *_exception) -> None:
         nodes = self._own_nodes()
         self._group.SetMRMLDisplayableNode(None)
-        self._logic.SetMRMLScene(None)  # a slice logic that still sees the scene would put its nodes back
+        self.logic.SetMRMLScene(None)  # a slice logic that still sees the scene would put its nodes back
         for node in nodes:
             slicer.mrmlScene.RemoveNode(node)
         self._window.Finalize()
+
+    def resize(self, size: tuple[int, int]) -> None:
+        """Change the (width, height) of the picture in pixels."""
+        self._window.SetSize(*(pixels * SUPERSAMPLING for pixels in size))
 
     def render(self) -> np.ndarray:
         """(height, width, 3) uint8, first row on top."""
@@ -93,9 +97,10 @@ class SliceView(_View):
 
     Args:
         orientation: ``"Axial"``, ``"Coronal"`` or ``"Sagittal"``.
+        node: the slice node to show, e.g. of a layout, which stays in the scene; the view makes its own for None.
     """
 
-    def __init__(self, orientation: str, size: tuple[int, int]) -> None:
+    def __init__(self, orientation: str, size: tuple[int, int], node=None) -> None:
         super().__init__(size)
         self.renderer.GetActiveCamera().ParallelProjectionOn()
         self._mapper = vtk.vtkImageMapper()
@@ -106,7 +111,9 @@ class SliceView(_View):
         image.GetProperty().SetDisplayLocationToBackground()
         self.renderer.AddViewProp(image)  # before the managers: 2D props are drawn in the order they were added
         self._start_logic(slicer.vtkMRMLSliceLogic(), self._application_logic.GetSliceLogics())
-        self.node = self._logic.AddSliceNode(f"TumorTwin{orientation}")
+        self._made_node = self.logic.AddSliceNode(f"TumorTwin{orientation}") if node is None else None
+        self.node = self._made_node or node
+        self.logic.SetSliceNode(self.node)
         self.node.SetOrientation(orientation)
         self._fill(self.node, _SLICE_MANAGERS)
 
@@ -118,24 +125,24 @@ class SliceView(_View):
             center_mm: (3,) RAS position in the middle of the picture.
             width_mm: of the picture; its height follows.
         """
-        composite = self._logic.GetSliceCompositeNode()
+        composite = self.logic.GetSliceCompositeNode()
         composite.SetBackgroundVolumeID(background.GetID() if background else None)
         composite.SetForegroundVolumeID(foreground.GetID() if foreground else None)
         composite.SetForegroundOpacity(opacity)
         width, height = self._window.GetSize()
-        self._logic.ResizeSliceNode(width, height)
+        self.logic.ResizeSliceNode(width, height)
         self.node.SetFieldOfView(width_mm, width_mm * height / width, 1.0)
         self.node.JumpSliceByCentering(*(float(value) for value in center_mm))
 
     def render(self) -> np.ndarray:
-        self._mapper.SetInputConnection(self._logic.GetImageDataConnection())
+        self._mapper.SetInputConnection(self.logic.GetImageDataConnection())
         return super().render()
 
     def _own_nodes(self) -> list:
-        logic = self._logic
+        logic = self.logic
         nodes = [
             logic.GetSliceModelTransformNode(), logic.GetSliceModelDisplayNode(), logic.GetSliceModelNode(),
-            logic.GetSliceCompositeNode(), logic.GetSliceNode(),
+            logic.GetSliceCompositeNode(), self._made_node,
         ]  # fmt: skip
         self._application_logic.GetSliceLogics().RemoveItem(logic)
         return [node for node in nodes if node]
@@ -146,21 +153,34 @@ class SliceView(_View):
 
 
 class ThreeDView(_View):
-    """One 3D view of every visible model and segmentation surface, on a plain background."""
+    """One 3D view of every visible model and segmentation surface.
 
-    def __init__(self, size: tuple[int, int], background: tuple[float, float, float]) -> None:
+    Args:
+        background: plain color of a view that makes its own node.
+        node: the view node to show, e.g. of a layout, which stays in the scene; the view makes its own for None.
+    """
+
+    def __init__(self, size: tuple[int, int], background: tuple[float, float, float] = (0, 0, 0), node=None) -> None:
         super().__init__(size)
         self.renderer.SetUseDepthPeeling(1)
         self.renderer.SetMaximumNumberOfPeels(_TRANSLUCENT_LAYERS)
-        self._start_logic(slicer.vtkMRMLViewLogic(), self._application_logic.GetViewLogics())
-        self.node = self._logic.AddViewNode("TumorTwin3D")
-        self.node.SetBackgroundColor(background)
-        self.node.SetBackgroundColor2(background)
-        self.node.SetBoxVisible(False)
-        self.node.SetAxisLabelsVisible(False)
-        self.node.SetOrientationMarkerType(slicer.vtkMRMLAbstractViewNode.OrientationMarkerTypeCube)
-        self.node.SetOrientationMarkerSize(slicer.vtkMRMLAbstractViewNode.OrientationMarkerSizeSmall)
+        logic = slicer.vtkMRMLViewLogic()
+        if node is not None:
+            logic.SetName(node.GetLayoutName())  # by which a view logic finds its node
+        self._start_logic(logic, self._application_logic.GetViewLogics())
+        self._made_node = self._make_node(background) if node is None else None
+        self.node = self._made_node or node
         self._fill(self.node, _THREE_D_MANAGERS)
+
+    def _make_node(self, background: tuple[float, float, float]):
+        node = self.logic.AddViewNode("TumorTwin3D")
+        node.SetBackgroundColor(background)
+        node.SetBackgroundColor2(background)
+        node.SetBoxVisible(False)
+        node.SetAxisLabelsVisible(False)
+        node.SetOrientationMarkerType(slicer.vtkMRMLAbstractViewNode.OrientationMarkerTypeCube)
+        node.SetOrientationMarkerSize(slicer.vtkMRMLAbstractViewNode.OrientationMarkerSizeSmall)
+        return node
 
     def look(self, *, from_direction, up, center_mm, height_mm: float) -> None:
         """Put the camera ``from_direction`` (RAS vector) of ``center_mm``, seeing ``height_mm`` from top to bottom."""
@@ -178,5 +198,5 @@ class ThreeDView(_View):
         return self._group.GetDisplayableManagerByClassName("vtkMRMLCameraDisplayableManager").GetCameraNode()
 
     def _own_nodes(self) -> list:
-        self._application_logic.GetViewLogics().RemoveItem(self._logic)
-        return [node for node in (self._camera_node(), self.node) if node]
+        self._application_logic.GetViewLogics().RemoveItem(self.logic)
+        return [node for node in (self._camera_node(), self._made_node) if node]

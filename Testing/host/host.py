@@ -1,0 +1,270 @@
+"""The test host: Slicer's window for one scripted module, without the desktop.
+
+Everything a user does goes through here, so that it is measured and its errors are seen::
+
+    with running_host() as host:
+        panel = host.load_module("TumorTwin/TumorTwin.py")
+        host.click(panel.ui.applyButton)
+        host.wait_until(lambda: panel.ui.applyButton.text == "Apply")
+        host.screenshot("finished.png")
+
+What it does not prove: how real qMRML and CTK widgets behave, and that the module loads in a real Slicer.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import slicer
+
+from Testing.host.application import HostApplication, application
+from Testing.host.dialogs import Desk, desk
+from Testing.host.event_loop import BlockMeter, SlotErrors, run_until
+from Testing.host.python_layer import PackageDesk, packages
+from Testing.host.qt_source import QtCore, QtTest, QtWidgets
+from Testing.host.scripted_module import load, qSlicerScriptedLoadableModule
+from Testing.host.window import qSlicerMainWindow
+
+PATIENCE_S = 60.0
+Qt = QtCore.Qt
+
+
+class Host:
+    """Slicer with one scripted module, as a test's hands and eyes.
+
+    Attributes:
+        app, window: `slicer.app` and the main window.
+        module: what ``slicer.modules.<name>`` is.
+        widget: the module's Python widget object.
+        desk: message boxes and dialogs that were asked for, and the answers to give.
+        packages: what the module asked `slicer.packaging` for.
+    """
+
+    def __init__(self, app: HostApplication) -> None:
+        self.app = app
+        self.desk: Desk = desk
+        self.packages: PackageDesk = packages
+        self._slot_errors = SlotErrors()
+        self._slot_errors.start()
+        self.window = qSlicerMainWindow()
+        app.show_layout(self.window.layout_manager)
+        self.module: qSlicerScriptedLoadableModule | None = None
+        self.widget = None
+        self._meter = BlockMeter()
+        self.window.show()
+        app.processEvents()
+
+    # The module
+
+    def load_module(self, path: str | Path):
+        """Load the module's file, show its panel, and return its widget object."""
+        self.unload_module()
+        self.module = load(Path(path).resolve())
+        self.app.moduleManager().add(self.module)
+        self.window.moduleSelector().add(self.module)
+        self.app.startupCompleted.emit()
+        self.enter_module()
+        return self.widget
+
+    def enter_module(self) -> None:
+        """Choose the module in the selector, as a user does."""
+        with self._acting():
+            slicer.util.selectModule(self.module.name)
+            self.widget = self.module.widgetRepresentation().self()
+
+    def leave_module(self) -> None:
+        """Go to no module: the panel is told to `exit`."""
+        with self._acting():
+            self.window.leave_module()
+
+    def unload_module(self) -> None:
+        """As at the end of Slicer: `exit`, then `cleanup`."""
+        if self.module is None:
+            return
+        name = self.module.name
+        self.leave_module()
+        self.window.moduleSelector().remove(name)
+        self.app.moduleManager().remove(name)
+        self.module.widgetRepresentation().deleteLater()
+        for attribute in (name.lower(), f"{name}Instance", f"{name}Widget"):
+            if hasattr(slicer.modules, attribute):
+                delattr(slicer.modules, attribute)
+        sys.modules.pop(name, None)
+        self.module = self.widget = None
+        self.app.sendPostedEvents(None, QtCore.QEvent.DeferredDelete)
+
+    # The user's hands
+
+    def find(self, name: str) -> QtWidgets.QWidget:
+        """The panel's widget of this object name."""
+        return slicer.util.findChild(self.module.widgetRepresentation(), name)
+
+    def click(self, widget: QtWidgets.QWidget, position: tuple[int, int] | None = None) -> None:
+        """Press and release the left button on a widget a user could click.
+
+        Args:
+            position: in the widget's pixels; its middle by default.
+        """
+        self._require_usable(widget)
+        if position is None and isinstance(widget, QtWidgets.QCheckBox | QtWidgets.QRadioButton):
+            position = (8, widget.height // 2)  # only the box and its text answer, not the room beside them
+        if position is None and hasattr(widget, "collapsed"):
+            position = (widget.width // 2, 8)  # the header
+        with self._acting():
+            where = [] if position is None else [Qt.NoModifier, QtCore.QPoint(*position)]
+            QtTest.QTest.mouseClick(widget, Qt.LeftButton, *where)
+
+    def type(self, widget: QtWidgets.QWidget, text: str) -> None:
+        """Replace what the widget holds by typing, then press Enter as a user who is done."""
+        self._require_usable(widget)
+        target = widget.focusProxy() or widget
+        with self._acting():
+            target.setFocus()
+            QtTest.QTest.keyClick(target, Qt.Key_A, Qt.ControlModifier)
+            QtTest.QTest.keyClick(target, Qt.Key_Delete)
+            QtTest.QTest.keyClicks(target, text)
+            if not isinstance(target, QtWidgets.QTextEdit | QtWidgets.QPlainTextEdit):
+                QtTest.QTest.keyClick(target, Qt.Key_Return)
+
+    def press(self, widget: QtWidgets.QWidget, key: int) -> None:
+        """One key, e.g. ``qt.Qt.Key_Down``."""
+        self._require_usable(widget)
+        with self._acting():
+            QtTest.QTest.keyClick(widget.focusProxy() or widget, Qt.Key(key))
+
+    def choose(self, widget: QtWidgets.QWidget, choice) -> None:
+        """Pick an entry of a combo box by its text, or a node of a node selector."""
+        self._require_usable(widget)
+        box = widget if isinstance(widget, QtWidgets.QComboBox) else widget.comboBox()
+        index = box.findText(choice) if isinstance(choice, str) else box.findData(choice.GetID())
+        if index < 0:
+            entries = [box.itemText(number) for number in range(box.count)]
+            raise AssertionError(f"{widget.objectName} has no entry {choice}: {entries}")
+        with self._acting():
+            box.setCurrentIndex(index)
+            box.activated.emit(index)
+
+    def _require_usable(self, widget: QtWidgets.QWidget) -> None:
+        self.process_events()
+        self.window.panel.ensureWidgetVisible(widget)
+        if not widget.isVisible():
+            raise AssertionError(f"{widget.objectName or widget} is not visible: a user cannot reach it.")
+        if not widget.isEnabled():
+            raise AssertionError(f"{widget.objectName or widget} is disabled: {widget.toolTip or 'without a reason'}")
+
+    # Time
+
+    def wait_until(self, condition: Callable[[], bool], timeout: float = PATIENCE_S) -> None:
+        """Run the event loop until the condition holds.
+
+        Raises:
+            AssertionError: it did not within `timeout` seconds.
+        """
+        with self._acting():
+            if not run_until(condition, timeout, self._raise_slot_errors):
+                raise AssertionError(f"Waited {timeout:g} s in vain; messages so far: {self.messages}")
+
+    def process_events(self) -> None:
+        """One turn of the event loop."""
+        with self._acting():
+            self.app.processEvents()
+
+    @property
+    def longest_block_ms(self) -> float:
+        """The longest time the event loop could not turn since `clear_block`."""
+        return self._meter.longest_ms
+
+    def clear_block(self) -> None:
+        self._meter.clear()
+
+    @contextlib.contextmanager
+    def _acting(self) -> Iterator[None]:
+        with self._meter.running():
+            yield
+        self._raise_slot_errors()
+
+    # What is seen
+
+    def screenshot(self, path: str | Path) -> Path:
+        """Draw the views and write the whole window as a PNG."""
+        self.process_events()
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not self.window.photograph().save(str(path)):
+            raise OSError(f"{path} could not be written")
+        return path
+
+    @property
+    def messages(self) -> list:
+        """Message boxes that were shown."""
+        return self.desk.messages
+
+    # Errors
+
+    @property
+    def slot_errors(self) -> list[BaseException]:
+        """Exceptions of slots that no action of the test has raised yet."""
+        return self._slot_errors.errors
+
+    def _raise_slot_errors(self) -> None:
+        errors = self._slot_errors.take()
+        if errors:
+            raise errors[0]
+
+    @contextlib.contextmanager
+    def expect_slot_error(self, kind: type[BaseException]) -> Iterator[None]:
+        """Where a slot shall fail, as one in ``tryWithErrorDisplay`` does after it told the user."""
+        try:
+            yield
+            self._raise_slot_errors()
+        except kind:
+            return
+        raise AssertionError(f"No slot raised {kind.__name__}.")
+
+    # From test to test
+
+    def reset(self) -> None:
+        """Unload the module, close the scene, and forget messages, answers, settings and measurements."""
+        self.unload_module()
+        for other in self.app.topLevelWidgets():
+            if other is not self.window and not other.parent():
+                other.close()
+        slicer.mrmlScene.Clear(0)
+        slicer.app.layoutManager().start()
+        QtCore.QSettings().clear()
+        self.desk.clear()
+        self.packages.clear()
+        self.process_events()
+        self._meter.clear()
+
+    def close(self) -> None:
+        self.reset()
+        self.window.layout_manager.close()
+        self.window.close()
+        self.window.deleteLater()
+        self.app.sendPostedEvents(None, QtCore.QEvent.DeferredDelete)
+        self._slot_errors.stop()
+
+
+@contextlib.contextmanager
+def running_host() -> Iterator[Host]:
+    """A host from here on; afterwards `slicer` is headless again, as other tests of this process expect it."""
+    from Testing.host.installation import installed
+
+    with tempfile.TemporaryDirectory(prefix="tumortwin-settings-") as settings, installed():
+        app = application()
+        headless = slicer.app
+        app.adopt(headless, settings)
+        slicer.app = app
+        try:
+            host = Host(app)
+            try:
+                yield host
+            finally:
+                host.close()
+        finally:
+            slicer.app = headless

@@ -1,0 +1,75 @@
+"""What the stand-ins of qMRML widgets share: they are told the scene and watch it."""
+
+from __future__ import annotations
+
+import slicer
+
+from Testing.host.qt_module import designer_widget
+from Testing.host.qt_source import QtCore, QtWidgets
+
+_WATCHED = ("NodeAddedEvent", "NodeRemovedEvent", "EndCloseEvent", "EndImportEvent", "EndBatchProcessEvent")
+Signal = QtCore.Signal
+
+
+class SceneWidget:
+    """Mixin: `setMRMLScene`, and `refresh` whenever nodes come or go."""
+
+    _scene_tags: tuple[int, ...] = ()
+
+    def mrmlScene(self):
+        return self._scene
+
+    _scene = None
+
+    def setMRMLScene(self, scene) -> None:
+        for tag in self._scene_tags:
+            self._scene.RemoveObserver(tag)
+        self._scene = scene
+        events = [getattr(slicer.vtkMRMLScene, name) for name in _WATCHED] if scene is not None else []
+        self._scene_tags = tuple(scene.AddObserver(event, self._on_scene) for event in events)
+        if hasattr(self, "mrmlSceneChanged"):
+            self.mrmlSceneChanged.emit(scene)
+        self.refresh()
+
+    def _on_scene(self, scene, _event) -> None:
+        if not (scene.IsBatchProcessing() or scene.IsClosing()):
+            self.refresh()
+
+    def refresh(self) -> None:
+        """Show what the scene holds now."""
+
+
+class NodeWatcher:
+    """Calls back when one node is modified; the node can be changed or None."""
+
+    def __init__(self, callback, events: tuple[int | str, ...] = ("ModifiedEvent",)) -> None:
+        self.node = None
+        self._callback = callback
+        self._events = events
+        self._tags: list[int] = []
+
+    def watch(self, node) -> None:
+        if node is self.node:
+            return
+        for tag in self._tags:
+            self.node.RemoveObserver(tag)
+        self.node = node
+        self._tags = [node.AddObserver(event, self._on_event) for event in self._events] if node is not None else []
+
+    def _on_event(self, *_event) -> None:
+        self._callback()
+
+
+@designer_widget
+class qMRMLWidget(SceneWidget, QtWidgets.QWidget):
+    """The outermost widget of a module's .ui file; hands the scene on through the connections in that file."""
+
+    mrmlSceneChanged = Signal(object)
+
+    def __init__(self, parent=None) -> None:
+        QtWidgets.QWidget.__init__(self, parent)
+
+
+@designer_widget
+class qSlicerWidget(qMRMLWidget):
+    pass
