@@ -10,12 +10,28 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorTwinLib/inference/calibration.py
   TumorTwinLib/inference/least_squares.py
   TumorTwinLib/inference/residuals.py
+  TumorTwinLib/jobs/__init__.py
+  TumorTwinLib/jobs/checkpoint.py
+  TumorTwinLib/jobs/conversation.py
+  TumorTwinLib/jobs/files.py
+  TumorTwinLib/jobs/folder_run.py
+  TumorTwinLib/jobs/frames.py
+  TumorTwinLib/jobs/job_folder.py
+  TumorTwinLib/jobs/patient_store.py
+  TumorTwinLib/jobs/processes.py
+  TumorTwinLib/jobs/protocol.py
+  TumorTwinLib/jobs/result_store.py
+  TumorTwinLib/jobs/runner.py
+  TumorTwinLib/jobs/spec.py
+  TumorTwinLib/jobs/stages.py
+  TumorTwinLib/jobs/worker.py
   TumorTwinLib/metrics.py
   TumorTwinLib/models/__init__.py
   TumorTwinLib/models/glioblastoma.py
   TumorTwinLib/models/initial_state.py
   TumorTwinLib/models/observation.py
   TumorTwinLib/models/parameters.py
+  TumorTwinLib/models/registry.py
   TumorTwinLib/models/wave.py
   TumorTwinLib/mrml/__init__.py
   TumorTwinLib/mrml/application.py
@@ -32,11 +48,13 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorTwinLib/mrml/logic.py
   TumorTwinLib/mrml/out_folder.py
   TumorTwinLib/mrml/patient.py
+  TumorTwinLib/mrml/patient_selection.py
   TumorTwinLib/mrml/pipeline.py
   TumorTwinLib/mrml/plots.py
   TumorTwinLib/mrml/rendering.py
   TumorTwinLib/mrml/run_nodes.py
   TumorTwinLib/mrml/runtime.py
+  TumorTwinLib/mrml/scan_finder.py
   TumorTwinLib/mrml/scene.py
   TumorTwinLib/mrml/segmentations.py
   TumorTwinLib/mrml/sequences.py
@@ -57,6 +75,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorTwinLib/patient/data.py
   TumorTwinLib/patient/folder.py
   TumorTwinLib/patient/json_layout.py
+  TumorTwinLib/patient/roles.py
   TumorTwinLib/patient/treatment_csv.py
   TumorTwinLib/patient/treatment_entry.py
   TumorTwinLib/physics/__init__.py

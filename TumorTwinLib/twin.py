@@ -100,7 +100,13 @@ class DigitalTwin:
             return self.parameters.patient, len(self.parameters.result.visits_used)
         if self.patient is None:
             raise TumorTwinError("A twin with plain parameter values needs its patient: pass patient=.")
-        return self.patient, len(self.patient.visits) if self.visits is None else self.visits
+        used = len(self.patient.visits) if self.visits is None else self.visits
+        if not 1 <= used <= len(self.patient.visits):
+            raise TumorTwinError(
+                f"Patient {self.patient.patient_id} has {len(self.patient.visits)} visits and {used} are to be used: "
+                "give a number up to theirs."
+            )
+        return self.patient, used
 
     def _forecast(
         self,

@@ -1,0 +1,183 @@
+"""A job folder computed in this process: events to whoever listens; frames, checkpoint and result to the folder."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import logging
+import threading
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from TumorTwinLib.errors import CancelledError, TumorTwinError
+from TumorTwinLib.forecast import ParameterValue
+from TumorTwinLib.geometry import Grid
+from TumorTwinLib.inference.calibration import FitSoFar, MapResult
+from TumorTwinLib.inference.least_squares import FitStatus
+from TumorTwinLib.jobs.checkpoint import EvaluationFolder, fingerprints
+from TumorTwinLib.jobs.frames import Frame, FrameFolder, frames_of
+from TumorTwinLib.jobs.job_folder import load_patient
+from TumorTwinLib.jobs.protocol import READ, End, Ending, Error, Event, Notice, Progress
+from TumorTwinLib.jobs.result_store import RESULT_FILE, FitSummary, JobResult, read_result, write_result
+from TumorTwinLib.jobs.spec import read_spec
+from TumorTwinLib.jobs.stages import Observer, compute
+
+logger = logging.getLogger("TumorTwin.jobs")
+
+_STORAGE_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+class FolderRun(Observer):
+    """One run of one job folder.
+
+    Args:
+        folder: with ``job.json``.
+        emit: told every event.
+        cancelled: asked before every step; True stops the job.
+    """
+
+    def __init__(self, folder: Path, emit: Callable[[Event], None], cancelled: Callable[[], bool]) -> None:
+        self._folder, self._emit, self._cancelled = folder, emit, cancelled
+        self._began = time.monotonic()
+        self._ended = threading.Lock()  # taken once, by whoever ends the job, and never given back
+        self._result = JobResult(Ending.FAILED, "")  # as far as it is known
+        self._frames: dict[bool, FrameFolder] = {}
+
+    def run(self) -> Ending:
+        """Read, calibrate, forecast. However it ends, there is one ``end`` and, if at all possible, a result."""
+        try:
+            result = self._compute()
+        except CancelledError:
+            return self.stop()
+        except Exception as error:
+            return self._end(Ending.FAILED, self._result, self._described(error))
+        return self._end(Ending.COMPLETED, result)
+
+    def stop(self) -> Ending:
+        """End as cancelled, with what there is. Any thread may do this, as some work cannot be interrupted."""
+        return self._end(Ending.CANCELLED, self._result)
+
+    def check(self) -> Ending:
+        """Everything up to the solver's first step; nothing is written."""
+        error = None
+        try:
+            spec = read_spec(self._folder)
+            self._emit(Progress(READ))
+            with contextlib.suppress(CancelledError):
+                compute(spec, load_patient(spec, self._folder), _FirstStep(self._emit))
+        except Exception as problem:
+            error = self._described(problem)
+        self._ended.acquire()
+        return self._say_end(Ending.COMPLETED, "The job would run.", error)
+
+    def _compute(self) -> JobResult:
+        spec = read_spec(self._folder)
+        self._emit(Progress(READ))
+        patient = load_patient(spec, self._folder)
+        whole, fit = fingerprints(spec, patient)
+        finished = self._finished_before(whole)
+        if finished is not None:
+            for frame in finished.frames:
+                self._emit(frame)
+            return finished
+        (self._folder / RESULT_FILE).unlink(missing_ok=True)
+        self._result = replace(self._result, fingerprint=whole, patient_id=patient.patient_id)
+        outcome = compute(spec, patient, self, EvaluationFolder(self._folder, fit))
+        return replace(self._result, forecast=outcome.forecast, notices=outcome.notices)
+
+    def _finished_before(self, fingerprint: str) -> JobResult | None:
+        try:
+            earlier = read_result(self._folder)
+        except TumorTwinError:
+            return None
+        return earlier if earlier.ending is Ending.COMPLETED and earlier.fingerprint == fingerprint else None
+
+    def _end(self, ending: Ending, result: JobResult, error: Error | None = None) -> Ending:
+        self._ended.acquire()
+        message = error.message if error else ""
+        try:
+            frames = frames_of(self._folder, result.fingerprint)
+            message = message or _message(ending, result, frames)
+            seconds = result.seconds or time.monotonic() - self._began
+            write_result(self._folder, replace(result, ending=ending, message=message, frames=frames, seconds=seconds))
+        except Exception as problem:  # the disk may be full, which may be what is being told
+            error = error or self._described(problem)
+        return self._say_end(ending, message, error)
+
+    def _say_end(self, ending: Ending, message: str, error: Error | None) -> Ending:
+        if error is not None:
+            ending, message = Ending.FAILED, error.message
+            self._emit(error)
+        self._emit(End(ending, message))
+        return ending
+
+    def _described(self, error: Exception) -> Error:
+        kind = type(error).__name__
+        trace = "".join(traceback.format_exception(error))
+        if isinstance(error, TumorTwinError):
+            return Error(kind, str(error))
+        if isinstance(error, MemoryError) or kind == "OutOfMemoryError":  # torch has its own
+            sentence = "The computer ran out of memory: choose a coarser resolution_mm or close other programs."
+        elif isinstance(error, OSError) and error.errno in _STORAGE_FULL:
+            sentence = f"The disk of {self._folder} is full: free some space and run the job again; it will continue."
+        else:
+            sentence = f"Stopped by an unexpected error ({kind}: {error})."
+        logger.error("%s\n%s", sentence, trace)
+        return Error(kind, sentence, trace)
+
+    # What the computation tells.
+
+    def cancelled(self) -> bool:
+        return self._cancelled()
+
+    def progress(self, progress: Progress) -> None:
+        self._emit(progress)
+
+    def fit(self, fit: FitSoFar) -> None:
+        rows = tuple(ParameterValue(p.name, p.symbol, fit.values[p.name], p.unit) for p in fit.values.declared)
+        summary = FitSummary(FitStatus.CANCELLED, rows, dict(fit.root_mean_square), fit.iterations)
+        self._result = replace(self._result, fit=summary)
+
+    def calibrated(self, fit: MapResult) -> None:
+        self._result = replace(self._result, fit=FitSummary.of(fit))
+
+    def frame(self, day: float, cellularity: np.ndarray, grid: Grid, *, preview: bool) -> None:
+        if preview not in self._frames:
+            self._frames[preview] = FrameFolder(self._folder, grid, self._result.fingerprint, preview=preview)
+        self._emit(self._frames[preview].write(day, cellularity))
+
+    def warning(self, sentence: str) -> None:
+        self._result = replace(self._result, notices=(*self._result.notices, sentence))
+        self._emit(Notice(sentence))
+
+
+class _FirstStep(Observer):
+    """Stops a job as soon as it begins to solve: by then all that can be wrong with its inputs has been found."""
+
+    def __init__(self, emit: Callable[[Event], None]) -> None:
+        self._emit = emit
+        self._solving = False
+
+    def progress(self, progress: Progress) -> None:
+        self._solving = True
+
+    def warning(self, sentence: str) -> None:
+        self._emit(Notice(sentence))
+
+    def cancelled(self) -> bool:
+        return self._solving
+
+
+def _message(ending: Ending, result: JobResult, frames: Sequence[Frame]) -> str:
+    if ending is Ending.COMPLETED:
+        return "Done."
+    if frames:
+        return f"Stopped on request; the forecast up to day {frames[-1].day:.0f} is kept."
+    if result.fit is not None:
+        return "Stopped on request; the best fit so far is kept."
+    return "Stopped on request before anything was found."

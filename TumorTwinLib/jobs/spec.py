@@ -1,0 +1,175 @@
+"""What a job is to do, as a frozen value and as ``job.json``."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import numbers
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from TumorTwinLib.errors import TumorTwinError
+from TumorTwinLib.jobs.files import read_json, write_json
+from TumorTwinLib.models.registry import find_cancer
+
+SCHEMA_VERSION = 1
+JOB_FILE = "job.json"
+_DEVICE = re.compile(r"cpu|cuda(:\d+)?")
+
+
+@dataclass(frozen=True)
+class JobSpec:
+    """A calibration and a forecast, or one of them.
+
+    Args:
+        patient: folder of visits or ``.json`` patient file, relative to the job folder unless absolute; None when the
+            patient's arrays are in the job folder.
+        patient_id: what to call the patient instead of what the files say.
+        cancer: whose model to use (``models.registry``).
+        horizon_days: how far to forecast beyond the last visit used; None calibrates only.
+        output_days: days after that visit to show; every ``frame_every_days`` up to the horizon when empty.
+        frame_every_days: see ``output_days``.
+        calibration_visits: how many visits to fit, from the first; the others are only compared. None is all.
+        parameters: known values by name; with any, nothing is calibrated and those not named keep their prior median.
+        resolution_mm: voxel size of the model.
+        tolerance: relative error aimed at on every output of the solver.
+        device: ``"cpu"``, ``"cuda"`` or ``"cuda:1"``.
+        seed: of everything random; it is recorded with the results.
+
+    Raises:
+        TumorTwinError: a value that cannot be worked with, in one sentence.
+    """
+
+    patient: str | None = None
+    patient_id: str | None = None
+    cancer: str = "glioblastoma"
+    horizon_days: float | None = 180.0
+    output_days: tuple[float, ...] = ()
+    frame_every_days: float = 30.0
+    calibration_visits: int | None = None
+    parameters: Mapping[str, float] = field(default_factory=dict)
+    resolution_mm: float = 2.0
+    tolerance: float = 1e-3
+    device: str = "cpu"
+    seed: int = 0
+    schema_version: int = SCHEMA_VERSION
+
+    def __post_init__(self) -> None:
+        if self.schema_version != SCHEMA_VERSION:
+            raise TumorTwinError(
+                f"The job has schema_version {self.schema_version!r} and this TumorTwin reads {SCHEMA_VERSION}: "
+                "update TumorTwin, or save the job again."
+            )
+        self._convert(_text, "patient", "patient_id", "cancer", "device")
+        self._convert(_number, "horizon_days", "frame_every_days", "resolution_mm", "tolerance")
+        self._convert(_integer, "calibration_visits", "seed")
+        self._convert(_numbers, "output_days")
+        self._convert(_values, "parameters")
+        find_cancer(self.cancer)
+        self._check_days()
+        for name in ("frame_every_days", "resolution_mm", "tolerance"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise TumorTwinError(f"{name} is {getattr(self, name):g}: give a number above zero.")
+        if self.calibration_visits is not None and self.calibration_visits < 1:
+            raise TumorTwinError(f"calibration_visits is {self.calibration_visits}: give at least 1, or leave it out.")
+        if self.horizon_days is None and self.parameters:
+            raise TumorTwinError("With known parameters and no horizon there is nothing to do: give horizon_days.")
+        if not _DEVICE.fullmatch(self.device):
+            raise TumorTwinError(f"The device is {self.device!r}: give cpu, cuda or cuda:0.")
+        if not 0 <= self.seed < 2**32:
+            raise TumorTwinError(f"The seed is {self.seed}: give a whole number from 0 to {2**32 - 1}.")
+
+    def _convert(self, check: Callable[[str, Any], Any], *names: str) -> None:
+        """Put checked values of one type into the fields; a field that is None by default may be None."""
+        for name in names:
+            value = getattr(self, name)
+            if value is not None or self.__dataclass_fields__[name].default is not None:
+                object.__setattr__(self, name, check(name, value))
+
+    def _check_days(self) -> None:
+        days, horizon = (0.0, *self.output_days), math.inf if self.horizon_days is None else self.horizon_days
+        if self.horizon_days is not None and not 0 < horizon < math.inf:
+            raise TumorTwinError(f"The horizon is {horizon:g} days: give a number above zero.")
+        if any(not later > earlier for earlier, later in itertools.pairwise(days)) or days[-1] > horizon:
+            raise TumorTwinError(
+                f"The output days are {', '.join(f'{day:g}' for day in self.output_days)}: give them in rising order, "
+                f"between 0 and the horizon of {horizon:g}."
+            )
+
+    @property
+    def forecast_days(self) -> tuple[float, ...]:
+        """Days after the last visit used that the forecast shows."""
+        if self.output_days or self.horizon_days is None:
+            return self.output_days
+        count = math.ceil(self.horizon_days / self.frame_every_days - 1e-9)
+        return (*(number * self.frame_every_days for number in range(1, count)), self.horizon_days)
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self) | {"output_days": list(self.output_days)}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], where: str = JOB_FILE) -> JobSpec:
+        """The job in a dictionary, as ``to_dict`` made it; fields left out keep their defaults.
+
+        Raises:
+            TumorTwinError: naming ``where``, the field, what is wrong and what to do.
+        """
+        known = [one.name for one in fields(cls)]
+        for name in data:
+            if name not in known:
+                raise TumorTwinError(f"{where} has the unknown field {name!r}: use {', '.join(known)}.")
+        if "schema_version" not in data:
+            raise TumorTwinError(f"{where} has no schema_version: add it with the value {SCHEMA_VERSION}.")
+        try:
+            return cls(**data)
+        except TumorTwinError as error:
+            raise TumorTwinError(f"{where}: {error}") from error
+
+
+def write_spec(folder: Path, spec: JobSpec) -> None:
+    write_json(folder / JOB_FILE, spec.to_dict())
+
+
+def read_spec(folder: Path) -> JobSpec:
+    """The job of a folder.
+
+    Raises:
+        TumorTwinError: no job, or one with a wrong or unknown field.
+    """
+    path = folder / JOB_FILE
+    return JobSpec.from_dict(read_json(path), str(path))
+
+
+def _text(name: str, value: object) -> str:
+    if isinstance(value, Path):
+        value = str(value)
+    if not isinstance(value, str) or not value.strip():
+        raise TumorTwinError(f"{name} is {value!r}: give text.")
+    return value
+
+
+def _integer(name: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise TumorTwinError(f"{name} is {value!r}: give a whole number.")
+    return int(value)
+
+
+def _number(name: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TumorTwinError(f"{name} is {value!r}: give a number.")
+    return float(value)
+
+
+def _numbers(name: str, value: object) -> tuple[float, ...]:
+    if not isinstance(value, list | tuple):
+        raise TumorTwinError(f"{name} is {value!r}: give a list of numbers.")
+    return tuple(_number(name, one) for one in value)
+
+
+def _values(name: str, value: object) -> dict[str, float]:
+    if not isinstance(value, Mapping):
+        raise TumorTwinError(f"{name} is {value!r}: give values by parameter name.")
+    return {_text(name, key): _number(str(key), one) for key, one in value.items()}

@@ -1,0 +1,221 @@
+"""The computation of a job: calibrate and forecast. Who watches is told; nothing is written here."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from TumorTwinLib.errors import CancelledError
+from TumorTwinLib.forecast import Forecast
+from TumorTwinLib.geometry import Grid
+from TumorTwinLib.inference.calibration import Evaluation, FitSoFar, MapCalibration, MapResult
+from TumorTwinLib.inference.least_squares import FitStatus
+from TumorTwinLib.jobs.protocol import CALIBRATE, FORECAST, Progress
+from TumorTwinLib.jobs.spec import JobSpec
+from TumorTwinLib.models.registry import find_cancer
+from TumorTwinLib.patient import PatientData
+from TumorTwinLib.physics.solver import SolverSettings
+from TumorTwinLib.physics.trackers import CancelTracker, Fields, Tracker
+from TumorTwinLib.twin import DigitalTwin
+
+_REPORT_EVERY_S = 0.2
+_USUAL_MODEL_RUNS = 12  # of a calibration: all there is to estimate the time left from
+_COARSE = 10.0  # previews are solved with a tolerance this much wider
+_PREVIEW_GAIN = 2.0 / 3.0  # a fit whose residual fell to this share of the last one shown is worth another look
+
+
+class Observer:
+    """Who watches a job: override what you need."""
+
+    def progress(self, progress: Progress) -> None:
+        """At the start of every stage, then a few times a second."""
+
+    def fit(self, fit: FitSoFar) -> None:
+        """After every model run of a calibration."""
+
+    def calibrated(self, fit: MapResult) -> None:
+        """Once, when the calibration is done."""
+
+    def frame(self, day: float, cellularity: np.ndarray, grid: Grid, *, preview: bool) -> None:
+        """At every day of the forecast as it is solved; before that, of previews of the fit so far."""
+
+    def warning(self, sentence: str) -> None:
+        """Something the user should know."""
+
+    def cancelled(self) -> bool:
+        """Asked before every step; True stops the job."""
+        return False
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What a job found. Each part is None where the job was stopped before, or did not ask for it."""
+
+    patient: PatientData
+    fit: MapResult | None
+    forecast: Forecast | None
+    notices: tuple[str, ...]
+
+
+def compute(
+    spec: JobSpec,
+    patient: PatientData,
+    observer: Observer,
+    memory: MutableMapping[str, Evaluation] | None = None,
+) -> Outcome:
+    """Calibrate and forecast.
+
+    Args:
+        memory: of the calibration; one that is kept lets a job that was stopped continue.
+
+    Raises:
+        TumorTwinError: with one sentence for the user.
+        CancelledError: the observer stopped it; it has been told the fit and the frames until then.
+    """
+    return _Computation(spec, patient, observer, {} if memory is None else memory).run()
+
+
+class _Computation:
+    def __init__(
+        self, spec: JobSpec, patient: PatientData, observer: Observer, memory: MutableMapping[str, Evaluation]
+    ) -> None:
+        self._spec, self._patient, self._observer, self._memory = spec, patient, observer, memory
+        self._settings = SolverSettings(tolerance=spec.tolerance, device=spec.device)
+        self._cancel = CancelTracker(observer.cancelled)
+        self._metrics: dict[str, float] = {}
+        self._shown_residual = np.inf
+        self._known_runs = len(memory)
+        self._notices = list(patient.notices)
+
+    def run(self) -> Outcome:
+        np.random.seed(self._spec.seed)  # noqa: NPY002  for library code that draws from the global generator
+        for notice in self._patient.notices:
+            self._observer.warning(notice)
+        model_class = find_cancer(self._spec.cancer).model_class()
+        self._model = model_class.from_patient(self._patient, resolution_mm=self._spec.resolution_mm)
+        fit = None if self._spec.parameters else self._calibrate()
+        forecast = None if self._spec.horizon_days is None else self._forecast(fit)
+        return Outcome(self._patient, fit, forecast, tuple(self._notices))
+
+    def _enter(self, stage: str) -> None:
+        if self._observer.cancelled():
+            raise CancelledError("Stopped on request; what was complete has been kept.")
+        self._observer.progress(Progress(stage, metrics=self._metrics))
+
+    def _calibrate(self) -> MapResult:
+        self._enter(CALIBRATE)
+        clock = _CalibrationClock(self._observer, self._metrics)
+        fit = MapCalibration(
+            self._model, self._patient, visits=self._spec.calibration_visits, settings=self._settings,
+            trackers=[clock, self._cancel], memory=self._memory,
+            on_iteration=lambda so_far: self._on_iteration(so_far, clock),
+        ).run()  # fmt: skip
+        if fit.status is FitStatus.CANCELLED:
+            raise CancelledError("Stopped on request; the best fit until then has been kept.")
+        self._observer.calibrated(fit)
+        for notice in fit_notices(fit):
+            self._notices.append(notice)
+            self._observer.warning(notice)
+        return fit
+
+    def _on_iteration(self, fit: FitSoFar, clock: _CalibrationClock) -> None:
+        residuals = {f"residual {kind}": rms for kind, rms in fit.root_mean_square.items()}
+        self._metrics |= {**residuals, **fit.values}
+        clock.model_runs = fit.iterations
+        self._observer.fit(fit)
+        residual = sum(fit.root_mean_square.values())
+        if fit.iterations == 1:
+            self._shown_residual = residual  # the first guess knows nothing of the patient: not worth a look
+        fresh = len(self._memory) > self._known_runs
+        if fresh and self._spec.horizon_days is not None and residual < _PREVIEW_GAIN * self._shown_residual:
+            self._shown_residual = residual
+            self._preview(fit.values)
+
+    def _preview(self, values: Mapping[str, float]) -> None:
+        """What the fit so far would forecast, coarsely: it costs about as much as one model run without tangents."""
+        twin = DigitalTwin(
+            self._model, values, patient=self._patient, visits=self._spec.calibration_visits,
+            settings=replace(self._settings, tolerance=_COARSE * self._spec.tolerance),
+        )  # fmt: skip
+        self._predict(twin, [self._cancel], preview=True)
+
+    def _forecast(self, fit: MapResult | None) -> Forecast:
+        self._enter(FORECAST)
+        twin = DigitalTwin(
+            self._model, self._spec.parameters if fit is None else fit.map_estimate, settings=self._settings,
+            patient=self._patient if fit is None else None, visits=self._spec.calibration_visits,
+        )  # fmt: skip
+        clock = _ForecastClock(self._observer, self._metrics)
+        forecast = self._predict(twin, [clock, self._cancel], preview=False)
+        spec, patient = self._spec, self._patient
+        inputs = {
+            "patient": spec.patient or "in the job folder",
+            "visits": len(patient.visits),
+            "treatment events": len(patient.treatments),
+        }
+        provenance = {**forecast.provenance, "seed": spec.seed, "device": spec.device, "inputs": inputs}
+        return replace(forecast, provenance=provenance)
+
+    def _predict(self, twin: DigitalTwin, trackers: list[Tracker], *, preview: bool) -> Forecast:
+        assert self._spec.horizon_days is not None
+        grid = self._model.grid
+
+        def show(day: float, cellularity: np.ndarray) -> None:
+            self._observer.frame(day, cellularity, grid, preview=preview)
+
+        return twin.predict(self._spec.horizon_days, self._spec.forecast_days, trackers=trackers, on_frame=show)
+
+
+def fit_notices(fit: MapResult) -> list[str]:
+    """What the user should know about a fit."""
+    notices = [] if fit.status is FitStatus.CONVERGED else [f"The calibration has {fit.message}."]
+    unknown = [name for name, informed in fit.informed.items() if not informed]
+    if unknown:
+        notices.append(f"The scans say little about {', '.join(unknown)}: the forecast rests on the prior there.")
+    return notices
+
+
+class _Clock(Tracker):
+    """Tells the observer how far a stage is, a few times a second."""
+
+    def __init__(self, observer: Observer, metrics: dict[str, float]) -> None:
+        self._observer, self._metrics = observer, metrics
+        self._began = time.monotonic()
+        self._told = 0.0
+
+    def step(self, day: float, end_day: float, fields: Fields) -> None:
+        now = time.monotonic()
+        if now - self._told >= _REPORT_EVERY_S or day >= end_day:
+            self._told = now
+            self._observer.progress(self._now(day, end_day, now - self._began))
+
+    def _now(self, day: float, end_day: float, seconds: float) -> Progress:
+        raise NotImplementedError
+
+
+class _CalibrationClock(_Clock):
+    """Counts model runs, of which nobody knows how many there will be: the total is the usual number, or one more."""
+
+    model_runs = 0
+
+    def __init__(self, observer: Observer, metrics: dict[str, float]) -> None:
+        super().__init__(observer, metrics)
+        self._solved = 0.0
+
+    def _now(self, day: float, end_day: float, seconds: float) -> Progress:
+        share = day / end_day
+        total = max(_USUAL_MODEL_RUNS, self.model_runs + 1)
+        done = self.model_runs + share
+        self._solved += share == 1.0
+        solved = self._solved + share % 1.0
+        eta_s = seconds / solved * (total - done)
+        return Progress(CALIBRATE, done, total, eta_s, dict(self._metrics))
+
+
+class _ForecastClock(_Clock):
+    def _now(self, day: float, end_day: float, seconds: float) -> Progress:
+        eta_s = seconds * (end_day - day) / day if day > 0 else None
+        return Progress(FORECAST, day, end_day, eta_s, dict(self._metrics))
