@@ -11,7 +11,7 @@ from TumorTwinLib.inference.residuals import Block
 FREE_OPTIMUM = np.array([3.0, -50.0])
 SENSITIVITY = np.array([1.0, 0.01])  # the second parameter hardly matters, so its free optimum is far away
 CORRELATION = 0.9
-NO_PRIOR = Objective({"linear": 1.0}, {"linear": 1.0}, np.zeros(2), np.full(2, 1e6))
+NO_PRIOR = Objective({"linear": 2.0}, np.zeros(2), np.full(2, 1e6))
 
 
 def _evaluate(x: np.ndarray) -> dict[str, Block]:

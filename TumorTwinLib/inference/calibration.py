@@ -22,12 +22,10 @@ from TumorTwinLib.patient import PatientData
 from TumorTwinLib.physics.solver import SolverSettings, Status, StepPlan, solve
 from TumorTwinLib.physics.trackers import Tracker
 
-# Until residuals are seen: 10 % of capacity for ADC (Hormuth 2021), a third for a contour that is right or wrong.
-_FIRST_NOISE = {CELLULARITY: 0.1, SEGMENTATION: 0.3}
-_LEAST_NOISE = 1e-5
+_FIRST_SHARE = 0.02  # of voxels that are independent, until residuals are seen
 _COARSE = 10.0  # the first phase solves with a tolerance this much wider
 _PHASES = 4
-_NOISE_SETTLED = 0.1  # relative change of the noise estimate below which another phase would change nothing
+_SETTLED = 0.1  # relative change of the number of independent voxels that is not worth another phase
 _INFORMED = 0.8  # posterior over prior standard deviation below which data informed a parameter
 
 
@@ -51,8 +49,8 @@ class MapResult:
         status, message: how it ended and what to do about it.
         names: calibrated parameters, in the order of the arrays.
         log_values: (P,); log_covariance: (P, P) Laplace approximation with the effective sample size.
-        noise: estimated residual standard deviation by kind of data, in cellularity or probability.
-        independent_share: effective over actual number of voxels, by kind.
+        independent_share: effective over actual number of voxels, by kind of data.
+        root_mean_square: of the residuals by kind, in cellularity or probability; it counts as their noise.
         visits_used: indices of the visits fitted, the first included.
         history: objective after each accepted step.
         model_solves, cpu_seconds: what it cost.
@@ -64,7 +62,6 @@ class MapResult:
     names: tuple[str, ...]
     log_values: np.ndarray
     log_covariance: np.ndarray
-    noise: Mapping[str, float]
     independent_share: Mapping[str, float]
     root_mean_square: Mapping[str, float]
     visits_used: tuple[int, ...]
@@ -76,6 +73,11 @@ class MapResult:
     @property
     def message(self) -> str:
         return self.status.value
+
+    @property
+    def noise(self) -> Mapping[str, float]:
+        """Most probable standard deviation of the noise by kind of data."""
+        return self.root_mean_square
 
     @property
     def map_estimate(self) -> CalibratedParameters:
@@ -194,12 +196,10 @@ class MapCalibration:
         x = np.clip(problem.start, low, high)
         solver = replace(self.settings, tolerance=self.settings.tolerance * _COARSE)
         blocks = problem.evaluate(x, solver)
-        objective = Objective(
-            {k: _FIRST_NOISE[k] for k in blocks}, dict.fromkeys(blocks, 1.0), problem.prior_mean, problem.prior_sd
-        )
         fit = Fit(FitStatus.STALLED, x, blocks, math.inf, 1, ())
+        share = dict.fromkeys(blocks, _FIRST_SHARE)
+        objective = _objective(problem, share, blocks)
         plan: StepPlan | None = None
-        settled = False
         for phase in range(_PHASES):
             tell = functools.partial(self._tell, problem, phase)
             tell(fit)
@@ -212,20 +212,21 @@ class MapCalibration:
                     break
                 plan = problem.last_plan  # from here the model is one smooth function of its parameters
             if phase:
-                updated = _estimate_noise(objective, fit.blocks)
-                settled = all(abs(updated.noise[k] / v - 1.0) < _NOISE_SETTLED for k, v in objective.noise.items())
-                objective = updated
+                share = {kind: block.independent_share for kind, block in fit.blocks.items()}
+                previous, objective = objective, _objective(problem, share, fit.blocks)
+                if phase > 1 and _settled(previous, objective):
+                    break
             fit = minimise(
                 lambda x, solver=solver, plan=plan: problem.evaluate(x, solver, plan),
                 fit, objective, low, high, max_iterations=self.max_iterations, expected_gain=0.01 if phase else 0.1,
                 on_step=tell,
             )  # fmt: skip
-            if fit.status is FitStatus.CANCELLED or settled:
+            if fit.status is FitStatus.CANCELLED:
                 break
         _, hessian = objective.normal_equations(fit.x, fit.blocks)
         return MapResult(
             self.model, self.patient, fit.status, problem.names, fit.x, np.linalg.inv(hessian),
-            dict(objective.noise), dict(objective.share), _root_mean_square(fit.blocks),
+            share, _root_mean_square(fit.blocks),
             tuple(range(problem.visit_count)), fit.history, fit.iterations, problem.solves, time.process_time() - cpu,
         )  # fmt: skip
 
@@ -330,7 +331,11 @@ def _root_mean_square(blocks: Mapping[str, Block]) -> dict[str, float]:
     return {k: math.sqrt(b.squares / max(b.count, 1)) for k, b in blocks.items()}
 
 
-def _estimate_noise(objective: Objective, blocks: Mapping[str, Block]) -> Objective:
-    """Noise from the residuals themselves, and how many of them are independent."""
-    noise = {k: max(rms, _LEAST_NOISE) for k, rms in _root_mean_square(blocks).items()}
-    return replace(objective, noise=noise, share={k: b.independent_share for k, b in blocks.items()})
+def _objective(problem: _Problem, share: Mapping[str, float], blocks: Mapping[str, Block]) -> Objective:
+    independent = {kind: share[kind] * block.count for kind, block in blocks.items()}
+    return Objective(independent, problem.prior_mean, problem.prior_sd)
+
+
+def _settled(before: Objective, now: Objective) -> bool:
+    """Whether another phase would leave standard errors as they are, to 5 %."""
+    return all(abs(now.independent[k] - n) <= _SETTLED * n for k, n in before.independent.items())

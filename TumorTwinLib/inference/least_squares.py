@@ -1,12 +1,14 @@
 """Levenberg-Marquardt on log-parameters with a Gaussian prior, from condensed normal equations.
 
-Minimises ``F(x) = sum_k w_k |r_k(x)|^2 / sigma_k^2 + |(x - m) / s|^2`` (Madsen, Nielsen and Tingleff 2004), where k
-runs over kinds of data, sigma_k is their noise and w_k the share of their voxels that is independent.
+Minimises ``F(x) = sum_k n_k log |r_k(x)|^2 + |(x - m) / s|^2`` (Madsen, Nielsen and Tingleff 2004), where k runs over
+kinds of data and n_k is how many of their voxels are independent: minus twice the log-posterior, with the variance of
+the noise at its most probable value ``|r_k|^2`` over the number of voxels, so that noise need not be known.
 """
 
 from __future__ import annotations
 
 import enum
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
@@ -16,7 +18,8 @@ from TumorTwinLib.errors import CancelledError
 from TumorTwinLib.inference.residuals import Block
 
 _FIRST_DAMPING = 1e-3
-_ROUNDING = 1e-5  # relative change of the objective that float32 solutions cannot show
+_ROUNDING = 1e-5  # relative change of a sum of squares that float32 solutions cannot show
+_LEAST_NOISE = 1e-5  # of cellularity
 _LARGEST_STEP = 1.0  # in log-parameters: at most a factor e a step
 
 
@@ -31,26 +34,30 @@ class FitStatus(enum.Enum):
 
 @dataclass(frozen=True, eq=False)
 class Objective:
-    """Noise and independent share by kind of data, and the prior of the log-parameters."""
+    """Number of independent voxels by kind of data, and the prior of the log-parameters."""
 
-    noise: Mapping[str, float]
-    share: Mapping[str, float]
+    independent: Mapping[str, float]
     prior_mean: np.ndarray
     prior_sd: np.ndarray
 
     def value(self, x: np.ndarray, blocks: Mapping[str, Block]) -> float:
-        data = sum(self.share[k] * b.squares / self.noise[k] ** 2 for k, b in blocks.items())
+        data = sum(n * math.log(_squares(blocks[kind])) for kind, n in self.independent.items())
         return data + float(np.sum(((x - self.prior_mean) / self.prior_sd) ** 2))
 
     def normal_equations(self, x: np.ndarray, blocks: Mapping[str, Block]) -> tuple[np.ndarray, np.ndarray]:
         """Half gradient (P,) and Gauss-Newton half Hessian (P, P) of the objective."""
         gradient = (x - self.prior_mean) / self.prior_sd**2
         hessian = np.diag(1.0 / self.prior_sd**2)
-        for kind, block in blocks.items():
-            weight = self.share[kind] / self.noise[kind] ** 2
-            gradient = gradient + weight * block.gradient
-            hessian = hessian + weight * block.hessian
+        for kind, n in self.independent.items():
+            weight = n / _squares(blocks[kind])
+            gradient = gradient + weight * blocks[kind].gradient
+            hessian = hessian + weight * blocks[kind].hessian
         return gradient, hessian
+
+
+def _squares(block: Block) -> float:
+    """Sum of squares, at least what rounding of scans leaves."""
+    return max(block.squares, _LEAST_NOISE**2 * max(block.count, 1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +106,7 @@ def minimise(
         trial_x = np.clip(fit.x + step, lower, upper)
         moved = trial_x - fit.x
         gain = -float(2.0 * gradient @ moved + moved @ hessian @ moved)
-        hidden = gain < _ROUNDING * fit.objective
+        hidden = gain < _ROUNDING * sum(objective.independent.values())
         if gain < expected_gain or (hidden and trusted):
             return replace(fit, status=FitStatus.CONVERGED)
         if fit.iterations >= max_iterations:

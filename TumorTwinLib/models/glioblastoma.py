@@ -92,8 +92,8 @@ class ReactionDiffusionModel:
         grey_white_ratio: R, white over grey matter diffusivity (Swanson 2000: 5; Lipkova 2019: 10).
         alpha_beta_gy: alpha/beta ratio of tumour.
         core_level, whole_level: cellularity on the boundary of the enhancing core and of the FLAIR abnormality.
-        initial: ``"level_set"`` (critical wave through the segmented boundaries), ``"adc"`` (measured cellularity in the
-            tumour, nothing outside), ``"adc_tail"`` (measured inside, the wave's tail outside), or ``"auto"``:
+        initial: ``"level_set"`` (critical wave through the segmented boundaries), ``"adc"`` (measured cellularity in
+            the tumour, nothing outside), ``"adc_tail"`` (measured inside, the wave's tail outside), or ``"auto"``:
             ``"adc_tail"`` where the first visit has an ADC map, ``"level_set"`` elsewhere.
         carrying_capacity_per_mm3: cells in a full cubic millimetre (packing 0.75 of 1e-6 mm3 cells).
     """
@@ -180,15 +180,15 @@ class ReactionDiffusionModel:
         kind = self.initial if self.initial != "auto" else ("adc_tail" if has_adc else "level_set")
         if kind != "level_set" and not has_adc:
             raise TumorTwinError(f"{first.name} has no ADC map: add one, or choose the initial state 'level_set'.")
-        spacing_mm, tail = self.grid.spacing_mm, np.sqrt(self._relative_diffusivity)
-        if kind == "adc":
-            u, slope = first.cellularity, np.zeros(self.grid.shape)
-        elif kind == "adc_tail":
-            u, slope = adc_state(first.cellularity, first.whole, spacing_mm, self.whole_level, length_mm, tail)
+        contours, tail = first.contours, np.sqrt(self._relative_diffusivity)
+        if kind == "level_set":
+            u, slope = level_set_state(contours, self.core_level, self.whole_level, length_mm, tail)
         else:
-            u, slope = level_set_state(
-                first.core, first.whole, spacing_mm, self.core_level, self.whole_level, length_mm, tail
-            )
+            cells = np.maximum(first.cellularity, 0.0)
+            if kind == "adc":
+                u, slope = cells, np.zeros(self.grid.shape)
+            else:
+                u, slope = adc_state(cells, contours, self.whole_level, length_mm, tail)
         # L = sqrt(D / rho): d L / d log D = L / 2 and d L / d log rho = -L / 2
         weight = {"diffusivity_mm2_per_day": 0.5 * length_mm, "proliferation_per_day": -0.5 * length_mm}
         return np.stack([u, *(slope * weight.get(name, 0.0) for name in calibrated)])[None]

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from TumorTwinLib.geometry import Grid, Image
-from TumorTwinLib.models.initial_state import signed_distance_mm
+from TumorTwinLib.models.initial_state import Contours, signed_distance_mm
 from TumorTwinLib.patient import Visit
 
 FREE_WATER_ADC = 3000.0  # 1e-6 mm2/s at body temperature (Le Bihan 2006)
+_LOWEST_MEASURED = -0.2  # two standard deviations of a noisy scan
 
 
-def cellularity_from_adc(adc: np.ndarray, *, free_water: float = FREE_WATER_ADC, densest: float = 0.0) -> np.ndarray:
+def cellularity_from_adc(
+    adc: np.ndarray, *, free_water: float = FREE_WATER_ADC, densest: float = 0.0, lowest: float = 0.0
+) -> np.ndarray:
     """Cells as a fraction of carrying capacity, ``(ADC_w - ADC) / (ADC_w - ADC_min)`` (Atuegwu, Phys Med Biol 2010).
 
     Clipped to [0, 1]: an ADC above free water is fluid, not tumour, and holds no cells.
@@ -22,8 +26,9 @@ def cellularity_from_adc(adc: np.ndarray, *, free_water: float = FREE_WATER_ADC,
     Args:
         adc: 1e-6 mm2/s, any shape.
         free_water, densest: ADC without cells and at the carrying capacity, 1e-6 mm2/s.
+        lowest: where to clip instead of at zero.
     """
-    return np.clip((free_water - adc.astype(np.float32)) / np.float32(free_water - densest), 0.0, 1.0)
+    return np.clip((free_water - adc.astype(np.float32)) / np.float32(free_water - densest), lowest, 1.0)
 
 
 def visible(cellularity: np.ndarray, threshold: float, softness: float) -> tuple[np.ndarray, np.ndarray]:
@@ -44,37 +49,45 @@ class ObservedVisit:
     Args:
         name: what messages call it.
         day: days since the first visit.
-        cellularity: (ni, nj, nk) from ADC, or None.
+        grid: of the arrays.
+        cellularity: (ni, nj, nk) from ADC inside the tumour, zero outside, or None without ADC or tumour. A little
+            below zero where noise lifts ADC above free water: cut off there, its mean would be too high.
         core, whole: (ni, nj, nk) Boolean masks, or None where not segmented.
     """
 
     name: str
     day: float
+    grid: Grid
     cellularity: np.ndarray | None
     core: np.ndarray | None
     whole: np.ndarray | None
 
+    @functools.cached_property
+    def contours(self) -> Contours:
+        """Distances to the boundaries; only of a visit that shows a tumour."""
+        assert self.whole is not None
+        return Contours.of_masks(self.core, self.whole, self.grid.spacing_mm)
+
 
 def observe_visit(visit: Visit, day: float, grid: Grid) -> ObservedVisit:
-    """Resample what calibration compares with. Cells are zero outside the tumour: ADC of healthy tissue says nothing."""
+    """Resample what calibration compares with. ADC counts inside the tumour only: healthy tissue's says nothing."""
     core, whole = (
         None if image is None else _as_mask(image).resample(grid).array > 0.5
         for image in (visit.core, visit.whole_tumor)
     )
     cellularity = None
-    if "ADC" in visit.images:
+    tumor = visit.whole_tumor
+    if "ADC" in visit.images and tumor is not None and whole is not None:
         adc = visit.images["ADC"]
+        cells = cellularity_from_adc(adc.array, lowest=_LOWEST_MEASURED)
         if not adc.grid.same_as(grid):
-            # Averaging across the tumour's rim would mix in healthy tissue: map to cells first, inside the tumour only.
-            inside = adc.array > 0 if visit.whole_tumor is None else visit.whole_tumor.resample(adc.grid, order=0).array
-            cells = Image(cellularity_from_adc(adc.array) * (inside > 0), adc.grid, adc.name).resample(grid).array
-            share = Image((inside > 0).astype(np.float32), adc.grid, adc.name).resample(grid).array
-            cellularity = np.where(share > 0.5, cells / np.maximum(share, 0.5), 0.0).astype(np.float32)
-        else:
-            cellularity = cellularity_from_adc(adc.array)
-        if whole is not None:
-            cellularity = np.where(whole, cellularity, np.float32(0.0))
-    return ObservedVisit(f"The visit of {visit.time:%Y-%m-%d}", day, cellularity, core, whole)
+            # Averaging across the tumour's rim would mix in healthy tissue: average inside the tumour only.
+            inside = (tumor.resample(adc.grid, order=0).array > 0).astype(np.float32)
+            cells = Image(cells * inside, adc.grid, adc.name).resample(grid).array
+            share = Image(inside, adc.grid, adc.name).resample(grid).array
+            cells = np.where(share > 0.5, cells / np.maximum(share, 0.5), 0.0)
+        cellularity = np.where(whole, cells, 0.0).astype(np.float32)
+    return ObservedVisit(f"The visit of {visit.time:%Y-%m-%d}", day, grid, cellularity, core, whole)
 
 
 def _as_mask(image: Image) -> Image:
