@@ -94,3 +94,18 @@ def test_stiffness_costs_its_square_root():
     settings = SolverSettings(1e-3, "float64", largest_step_days=2.0)
     slow, fast = (grow(block(shape), ball(shape, 3.0), [30.0], d, growth(0.01), settings) for d in (0.5, 10.0))
     assert fast.stats["stages"] < 6 * slow.stats["stages"]
+
+
+@pytest.mark.parametrize("tolerance", [1e-3, 1e-4])
+def test_events_hours_apart_do_not_spoil_the_estimate_in_single_precision(tolerance):
+    """The error of a step of an hour drowns in rounding and must not be taken for that of the days to come."""
+    shape = (20, 20, 20)
+    mornings = np.array([7 * week + day + 8 / 24 for week in range(6) for day in range(5)])
+    drug = Drug(rate(0.3), 9.242, mornings, np.ones(len(mornings)))
+    fractions = tuple(InstantKill(float(day), rate(0.08)) for day in mornings + 1.5 / 24)
+    reaction = growth(0.06, drugs=(drug,), instants=fractions)
+    problem = Problem(block(shape, (2.0, 2.0, 2.0)), ball(shape, 10.0, (2.0, 2.0, 2.0)), 0.5, reaction, (45.0, 90.0))
+    truth, run = problem.solve(1e-6).cellularity[:, 0], problem.solve(tolerance, "float32")
+    errors = [relative_l2(found, exact) for found, exact in zip(run.cellularity[:, 0], truth, strict=True)]
+    assert max(errors) < tolerance
+    assert max(errors) < run.error_estimate < 3 * tolerance

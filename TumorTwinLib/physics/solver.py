@@ -77,7 +77,7 @@ class Solution:
         error_estimate: relative L2 error accumulated from the probes, about the largest over the outputs; NaN for a
             rerun on a plan, which has no probes.
         plan: the steps taken.
-        stats: steps, stages, voxel_stages, seconds, cpu_seconds, backend.
+        stats: steps, stages, voxel_stages, box_voxels (of the active box at the end), seconds, cpu_seconds, backend.
     """
 
     status: Status
@@ -133,6 +133,7 @@ def solve(
         "steps": len(run.ends),
         "stages": stepper.stage_count,
         "voxel_stages": stepper.voxel_stages,
+        "box_voxels": stepper.box_voxels,
         "seconds": time.perf_counter() - began,
         "cpu_seconds": time.process_time() - cpu,
         "backend": backend.name,
@@ -257,9 +258,10 @@ class _Run:
         self._check_finite(end)
         local = self.stepper.difference(coarse) * 4.0 / 3.0  # of the whole step, which is of third order locally
         # Two ways of computing one step differ by rounding anyway: a splitting error below that is small enough, and
-        # a difference below that says only that the step may grow.
+        # a difference below that, as of a short step to a landing, says only that the error is at most so large.
         rounding = _ROUNDINGS_A_STEP * np.finfo(self.settings.dtype).eps
-        self.local_error = max(local, rounding) / length**3
+        largest = max(local, rounding) / length**3
+        self.local_error = largest if local > rounding else min(largest, self.local_error)
         self.error += self.local_error * length**3 / 4.0
         shortest = length * _GROWTH_UNSEEN if local < rounding else (rounding / self.local_error) ** (1.0 / 3.0)
         wanted = max(shortest, math.sqrt(self.rate_allowed / self.local_error))

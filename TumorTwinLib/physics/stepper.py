@@ -40,6 +40,11 @@ class Stepper:
         self.voxel_stages = 0
         self.stage_count = 0
 
+    @property
+    def box_voxels(self) -> int:
+        """Voxels of the active box."""
+        return int(np.prod(self._box[:, 1] - self._box[:, 0]))
+
     def degree(self, length_days: float, spectral_tolerance: float) -> int:
         """Stages that a diffusion step of this length needs for its stiffest member."""
         return choose_degree(float(self._z(length_days).max()), spectral_tolerance)
@@ -61,7 +66,7 @@ class Stepper:
             latest = out
         self._scratch[last % 2], self.u = self.u, latest
         self.stage_count += degree
-        self.voxel_stages += degree * int(np.prod(self._box[:, 1] - self._box[:, 0]))
+        self.voxel_stages += degree * self.box_voxels
 
     def multiply(self, factor: np.ndarray, tangent_gain: np.ndarray) -> None:
         """``u -> factor u``, ``du_p -> factor (du_p + tangent_gain_p u)``: a kill that differs from voxel to voxel.
