@@ -231,5 +231,5 @@ def _crash(exit_code: int, log: str) -> str:
             "The job was killed from outside, as the system does when memory runs out: choose a coarser resolution "
             "or close other programs, then run it again; it will continue."
         )
-    last = next((line.strip() for line in reversed(log.splitlines()) if line.strip()), "its log is empty")
-    return f"The job ended unexpectedly with {_how(exit_code)}; the last line of its log: {last}"
+    last = f": {log.splitlines()[-1].strip()}" if log else " is empty."
+    return f"The job ended unexpectedly with {_how(exit_code)}; the end of its log" + last

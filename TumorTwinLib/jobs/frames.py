@@ -10,7 +10,7 @@ import numpy as np
 
 from TumorTwinLib.errors import TumorTwinError
 from TumorTwinLib.geometry import Grid, Image
-from TumorTwinLib.jobs.files import inside, read_array, read_json, write_array, write_json
+from TumorTwinLib.jobs.files import PART, inside, read_array, read_json, write_array, write_json
 
 FRAMES, PREVIEW = "frames", "preview"
 _GRID_FILE = "grid.json"
@@ -45,7 +45,7 @@ class FrameFolder:
         self._name = PREVIEW if preview else FRAMES
         self._known = {frame.file for frame in frames_of(job, fingerprint, preview=preview)}
         folder = job / self._name
-        for old in folder.glob("*.npy"):
+        for old in (*folder.glob("*.npy"), *folder.glob(f"*{PART}")):
             if f"{self._name}/{old.name}" not in self._known:
                 old.unlink()
         write_json(folder / _GRID_FILE, {"fingerprint": fingerprint, **grid.to_dict()})

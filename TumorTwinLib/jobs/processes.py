@@ -61,4 +61,4 @@ def log_tail(log: Path) -> str:
             text = file.read().decode("utf-8", "replace")
     except OSError:
         return ""
-    return "\n".join(text.splitlines()[-_TAIL_LINES:])
+    return "\n".join(text.rstrip().splitlines()[-_TAIL_LINES:])

@@ -50,6 +50,10 @@ class Start:
     pid: int
     version: str
 
+    def __post_init__(self) -> None:
+        if type(self.pid) is not int or self.pid <= 1:  # it may have to be killed, and those would not be one process
+            raise ValueError(f"{self.pid!r} is no process")
+
 
 @dataclass(frozen=True)
 class Progress:

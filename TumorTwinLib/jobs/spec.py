@@ -17,6 +17,7 @@ from TumorTwinLib.models.registry import find_cancer
 
 SCHEMA_VERSION = 1
 JOB_FILE = "job.json"
+_MAY_BE_NONE = ("patient", "patient_id", "horizon_days", "calibration_visits")
 _DEVICE = re.compile(r"cpu|cuda(:\d+)?")
 
 
@@ -83,10 +84,10 @@ class JobSpec:
             raise TumorTwinError(f"The seed is {self.seed}: give a whole number from 0 to {2**32 - 1}.")
 
     def _convert(self, check: Callable[[str, Any], Any], *names: str) -> None:
-        """Put checked values of one type into the fields; a field that is None by default may be None."""
+        """Put checked values of one type into the fields."""
         for name in names:
             value = getattr(self, name)
-            if value is not None or self.__dataclass_fields__[name].default is not None:
+            if value is not None or name not in _MAY_BE_NONE:
                 object.__setattr__(self, name, check(name, value))
 
     def _check_days(self) -> None:
