@@ -14,6 +14,7 @@ from TumorTwinLib.patient import Visit
 
 FREE_WATER_ADC = 3000.0  # 1e-6 mm2/s at body temperature (Le Bihan 2006)
 _LOWEST_MEASURED = -0.2  # two standard deviations of a noisy scan
+_LEAST_SHARE = 0.25  # of a voxel inside the tumour, for an average over that part to mean something
 
 
 def cellularity_from_adc(
@@ -71,10 +72,9 @@ class ObservedVisit:
 
 def observe_visit(visit: Visit, day: float, grid: Grid) -> ObservedVisit:
     """Resample what calibration compares with. ADC counts inside the tumour only: healthy tissue's says nothing."""
-    core, whole = (
-        None if image is None else _as_mask(image).resample(grid).array > 0.5
-        for image in (visit.core, visit.whole_tumor)
-    )
+    core, whole = (None if mask is None else _on_grid(mask, grid) for mask in (visit.core, visit.whole_tumor))
+    if core is not None and whole is not None:
+        whole |= core
     cellularity = None
     tumor = visit.whole_tumor
     if "ADC" in visit.images and tumor is not None and whole is not None:
@@ -85,13 +85,22 @@ def observe_visit(visit: Visit, day: float, grid: Grid) -> ObservedVisit:
             inside = (tumor.resample(adc.grid, order=0).array > 0).astype(np.float32)
             cells = Image(cells * inside, adc.grid, adc.name).resample(grid).array
             share = Image(inside, adc.grid, adc.name).resample(grid).array
-            cells = np.where(share > 0.5, cells / np.maximum(share, 0.5), 0.0)
+            cells = np.where(share > _LEAST_SHARE, cells / np.maximum(share, _LEAST_SHARE), 0.0)
         cellularity = np.where(whole, cells, 0.0).astype(np.float32)
     return ObservedVisit(f"The visit of {visit.time:%Y-%m-%d}", day, grid, cellularity, core, whole)
 
 
-def _as_mask(image: Image) -> Image:
-    return Image((image.array > 0).astype(np.float32), image.grid, image.name)
+def _on_grid(mask: Image, grid: Grid) -> np.ndarray:
+    """The mask on another grid, with its volume: those voxels of which most is inside, as many as it fills.
+
+    Half a voxel as the limit would shrink a tumour by up to 4 %, as averaging rounds off what is convex.
+    """
+    share = Image((mask.array > 0).astype(np.float32), mask.grid, mask.name).resample(grid).array
+    filled = round(float(share.sum(dtype=np.float64)))
+    if filled == 0:
+        return np.zeros(grid.shape, dtype=bool)
+    limit = np.partition(share, share.size - filled, axis=None)[share.size - filled]
+    return (share > 0) & (share >= limit)
 
 
 # Within these a contour's level is believed (Lipkova 2019: T1CE 0.5 to 0.85, FLAIR 0.05 to 0.5).
