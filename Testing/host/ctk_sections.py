@@ -86,33 +86,54 @@ class ctkCollapsibleButton(_Section, QtWidgets.QAbstractButton):
     def paintEvent(self, _event) -> None:
         option = QtWidgets.QStyleOptionButton()
         option.initFrom(self)
-        header = QtCore.QRect(0, 0, self.width, _HEADER)
-        option.rect = header
+        option.rect = QtCore.QRect(0, 0, self.width, _HEADER)
         painter = QtGui.QPainter(self)
-        style = self.style()
-        style.drawControl(QtWidgets.QStyle.CE_PushButtonBevel, option, painter, self)
-        arrow = QtWidgets.QStyle.PE_IndicatorArrowRight if self._collapsed else QtWidgets.QStyle.PE_IndicatorArrowDown
-        option.rect = QtCore.QRect(6, 6, 10, 10)
-        style.drawPrimitive(arrow, option, painter, self)
-        painter.setPen(self.palette.color(QtGui.QPalette.ButtonText))
-        painter.drawText(header.adjusted(22, 0, 0, 0), Qt.AlignVCenter | Qt.AlignLeft | Qt.TextShowMnemonic, self.text)
+        self.style().drawControl(QtWidgets.QStyle.CE_PushButtonBevel, option, painter, self)
+        _draw_title(self, self.text, painter, option.rect)
         painter.end()
 
 
 @designer_widget
 class ctkCollapsibleGroupBox(_Section, QtWidgets.QGroupBox):
+    """An arrow where a group box has its check box; without a frame while collapsed."""
+
     def __init__(self, *arguments) -> None:
         QtWidgets.QGroupBox.__init__(self, *arguments)
         self._start()
         self.setCheckable(True)
         self.setChecked(True)
+        self._room = self.maximumHeight
         self.toggled.connect(self._on_toggled)
 
     def _on_toggled(self, checked: bool) -> None:
         self._collapsed = not checked
+        self.setMaximumHeight(self._room if checked else _HEADER)
         self._show_children(checked)
 
     def setCollapsed(self, collapsed: bool) -> None:
         self.setChecked(not collapsed)
 
     collapsed = Property(bool, lambda self: not self.checked, setCollapsed)
+
+    def paintEvent(self, _event) -> None:
+        style = self.style()
+        option = QtWidgets.QStyleOptionGroupBox()
+        self.initStyleOption(option)
+        painter = QtGui.QPainter(self)
+        if not self._collapsed:
+            option.subControls = QtWidgets.QStyle.SC_GroupBoxFrame
+            style.drawComplexControl(QtWidgets.QStyle.CC_GroupBox, option, painter, self)
+        _draw_title(self, self.title, painter, QtCore.QRect(0, 0, self.width, _HEADER))
+        painter.end()
+
+
+def _draw_title(section, title: str, painter: QtGui.QPainter, header: QtCore.QRect) -> None:
+    """An arrow that says whether the section is open, and its title."""
+    parts = QtWidgets.QStyle
+    option = QtWidgets.QStyleOption()
+    option.initFrom(section)
+    option.rect = QtCore.QRect(header.left() + 6, header.top() + 6, 10, 10)
+    arrow = parts.PE_IndicatorArrowRight if section.collapsed else parts.PE_IndicatorArrowDown
+    section.style().drawPrimitive(arrow, option, painter, section)
+    painter.setPen(section.palette.color(QtGui.QPalette.ButtonText))
+    painter.drawText(header.adjusted(22, 0, 0, 0), Qt.AlignVCenter | Qt.AlignLeft | Qt.TextShowMnemonic, title)

@@ -26,5 +26,7 @@ def host(slicer_window):
     slicer_window.reset()
     yield slicer_window
     left = list(slicer_window.slot_errors)
+    waiting = slicer_window.app.overrideCursor() is not None
     slicer_window.reset()
     assert left == [], f"a slot raised {left[0]!r}"
+    assert not waiting, "the wait cursor was left behind"

@@ -14,7 +14,6 @@ What it does not prove: how real qMRML and CTK widgets behave, and that the modu
 from __future__ import annotations
 
 import contextlib
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,9 +23,10 @@ import slicer
 from Testing.host.application import HostApplication, application
 from Testing.host.dialogs import Desk, desk
 from Testing.host.event_loop import BlockMeter, SlotErrors, run_until
+from Testing.host.geometry import aim, too_small
 from Testing.host.python_layer import PackageDesk, packages
 from Testing.host.qt_source import QtCore, QtTest, QtWidgets
-from Testing.host.scripted_module import load, qSlicerScriptedLoadableModule
+from Testing.host.scripted_module import load, qSlicerScriptedLoadableModule, unload
 from Testing.host.window import qSlicerMainWindow
 
 PATIENCE_S = 60.0
@@ -90,10 +90,7 @@ class Host:
         self.window.moduleSelector().remove(name)
         self.app.moduleManager().remove(name)
         self.module.widgetRepresentation().deleteLater()
-        for attribute in (name.lower(), f"{name}Instance", f"{name}Widget"):
-            if hasattr(slicer.modules, attribute):
-                delattr(slicer.modules, attribute)
-        sys.modules.pop(name, None)
+        unload(self.module)
         self.module = self.widget = None
         self.app.sendPostedEvents(None, QtCore.QEvent.DeferredDelete)
 
@@ -107,16 +104,12 @@ class Host:
         """Press and release the left button on a widget a user could click.
 
         Args:
-            position: in the widget's pixels; its middle by default.
+            position: in the widget's pixels; where a user would aim by default.
         """
         self._require_usable(widget)
-        if position is None and isinstance(widget, QtWidgets.QCheckBox | QtWidgets.QRadioButton):
-            position = (8, widget.height // 2)  # only the box and its text answer, not the room beside them
-        if position is None and hasattr(widget, "collapsed"):
-            position = (widget.width // 2, 8)  # the header
         with self._acting():
-            where = [] if position is None else [Qt.NoModifier, QtCore.QPoint(*position)]
-            QtTest.QTest.mouseClick(widget, Qt.LeftButton, *where)
+            where = QtCore.QPoint(*(position or aim(widget)))
+            QtTest.QTest.mouseClick(widget, Qt.LeftButton, Qt.NoModifier, where)
 
     def type(self, widget: QtWidgets.QWidget, text: str) -> None:
         """Replace what the widget holds by typing, then press Enter as a user who is done."""
@@ -147,6 +140,44 @@ class Host:
         with self._acting():
             box.setCurrentIndex(index)
             box.activated.emit(index)
+
+    def slide(self, widget: QtWidgets.QWidget, value: float) -> None:
+        """Drag the handle of a slider to this value and let it go."""
+        self._require_usable(widget)
+        with self._acting():
+            if not isinstance(widget, QtWidgets.QAbstractSlider):
+                widget.setValue(value)
+                return
+            widget.setSliderDown(True)
+            widget.setSliderPosition(int(value))
+            widget.setSliderDown(False)
+
+    def select_tab(self, tabs: QtWidgets.QTabWidget, title: str) -> None:
+        """Click on the tab of this title."""
+        self._require_usable(tabs)
+        bar = tabs.tabBar()
+        titles = [bar.tabText(index) for index in range(bar.count)]
+        if title not in titles:
+            raise AssertionError(f"{tabs.objectName} has no tab {title}: {titles}")
+        center = bar.tabRect(titles.index(title)).center()
+        self.click(bar, (center.x(), center.y()))
+
+    def edit_cell(self, table: QtWidgets.QTableWidget, row: int, column: int, text: str) -> None:
+        """Double-click a cell, type, press Enter."""
+        self._require_usable(table)
+        item = table.item(row, column)
+        table.scrollToItem(item)
+        center = table.visualItemRect(item).center()
+        with self._acting():
+            QtTest.QTest.mouseClick(table.viewport(), Qt.LeftButton, Qt.NoModifier, center)
+            QtTest.QTest.mouseDClick(table.viewport(), Qt.LeftButton, Qt.NoModifier, center)
+            editor = table.viewport().findChild(QtWidgets.QLineEdit)
+            if editor is None:
+                raise AssertionError(f"Cell {row}, {column} of {table.objectName} cannot be edited.")
+            editor.selectAll()
+            QtTest.QTest.keyClicks(editor, text)
+            QtTest.QTest.keyClick(editor, Qt.Key_Return)
+            self.app.processEvents()
 
     def _require_usable(self, widget: QtWidgets.QWidget) -> None:
         self.process_events()
@@ -198,6 +229,11 @@ class Host:
             raise OSError(f"{path} could not be written")
         return path
 
+    def cut_off(self) -> list[str]:
+        """What does not fit into the panel or the window, one sentence each."""
+        self.process_events()
+        return too_small(self.window)
+
     @property
     def messages(self) -> list:
         """Message boxes that were shown."""
@@ -236,6 +272,8 @@ class Host:
         slicer.mrmlScene.Clear(0)
         slicer.app.layoutManager().start()
         QtCore.QSettings().clear()
+        while self.app.overrideCursor() is not None:
+            self.app.restoreOverrideCursor()
         self.desk.clear()
         self.packages.clear()
         self.process_events()

@@ -8,7 +8,16 @@ from collections.abc import Iterator
 
 import slicer
 
-from Testing.host import node_combo_box, scene_widgets, scripted_module
+from Testing.host import (
+    hierarchy_widgets,
+    layout_views,
+    mrml_widgets,
+    node_combo_box,
+    scene_widgets,
+    scripted_module,
+    segment_widgets,
+    sequence_widgets,
+)
 from Testing.host.ctk_widgets import ctk_module
 from Testing.host.parameter_nodes import parameter_node_wrapper_module
 from Testing.host.python_layer import i18n_module, packaging_module
@@ -18,7 +27,10 @@ from TumorTwinLib.mrml.graphics import require_graphics
 from TumorTwinLib.mrml.runtime import ensure_slicer
 
 # Where C++ classes of Slicer's GUI are: `slicer.qMRMLNodeComboBox` and the like.
-_GUI_SOURCES = (scene_widgets, node_combo_box, scripted_module)
+_GUI_SOURCES = (
+    scene_widgets, node_combo_box, segment_widgets, hierarchy_widgets, sequence_widgets, mrml_widgets, layout_views,
+    scripted_module,
+)  # fmt: skip
 
 
 @contextlib.contextmanager

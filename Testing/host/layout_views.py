@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-
-import numpy as np
 import slicer
 
 from Testing.host.node_table import fill_table
-from Testing.host.qt_source import QtGui, QtWidgets
-from TumorTwinLib.errors import TumorTwinError
-from TumorTwinLib.mrml.charts import render_chart
+from Testing.host.pictures import ChartPicture, Picture
+from Testing.host.qt_source import QtWidgets
 from TumorTwinLib.mrml.graphics import SUPERSAMPLING
 from TumorTwinLib.mrml.views import SliceView, ThreeDView
 
@@ -42,14 +37,12 @@ class ViewWidget(QtWidgets.QWidget):
         self.label = QtWidgets.QLabel(properties.get("viewlabel", ""))
         row.addWidget(self.label)
         row.addStretch(1)
-        self.picture = QtWidgets.QLabel()
-        self.picture.setSizePolicy(QtWidgets.QSizePolicy.Ignored, QtWidgets.QSizePolicy.Ignored)
-        self.picture.setStyleSheet("background: black;")
+        self.content = self._make_content()
         column = QtWidgets.QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.bar)
-        column.addWidget(self.picture, 1)
+        column.addWidget(self.content, 1)
         self.setMinimumSize(60, 60)
 
     def refresh(self) -> None:
@@ -61,18 +54,11 @@ class ViewWidget(QtWidgets.QWidget):
     def forceRender(self) -> None:
         self.refresh()
 
-    def size_in_pixels(self) -> tuple[int, int]:
-        return max(self.picture.width, 16), max(self.picture.height, 16)
-
-    def show_pixels(self, pixels: np.ndarray) -> None:
-        """(height, width, 3) uint8, first row on top."""
-        height, width, _ = pixels.shape
-        data = np.ascontiguousarray(pixels)
-        image = QtGui.QImage(data.data, width, height, 3 * width, QtGui.QImage.Format_RGB888)
-        self.picture.setPixmap(QtGui.QPixmap.fromImage(image.copy()))
+    def _make_content(self) -> QtWidgets.QWidget:
+        return Picture()
 
 
-class SliceWidget(ViewWidget):
+class qMRMLSliceWidget(ViewWidget):
     """What ``layoutManager().sliceWidget("Red")`` returns, and its view and controller too."""
 
     def __init__(self, node_class: str, tag: str, properties: dict[str, str]) -> None:
@@ -83,9 +69,9 @@ class SliceWidget(ViewWidget):
         self.bar.layout().addWidget(self.offset)
 
     def refresh(self) -> None:
-        self._view.resize(self.size_in_pixels())
+        self._view.resize(self.content.size_in_pixels())
         self._fit_node_to_window()
-        self.show_pixels(self._view.render())
+        self.content.show_pixels(self._view.render())
         positive, negative = _OFFSETS.get(self._view.node.GetOrientation(), ("", ""))
         offset = self.sliceLogic().GetSliceOffset()
         self.offset.setText(f"{positive if offset >= 0 else negative}: {abs(offset):.3f}mm")
@@ -93,7 +79,7 @@ class SliceWidget(ViewWidget):
     def _fit_node_to_window(self) -> None:
         """A slice keeps its center and its width when the window changes."""
         node = self._view.node
-        width, height = (pixels * SUPERSAMPLING for pixels in self.size_in_pixels())
+        width, height = (pixels * SUPERSAMPLING for pixels in self.content.size_in_pixels())
         if node.GetDimensions()[:2] == (width, height):
             return
         field_width, _, depth = node.GetFieldOfView()
@@ -129,7 +115,7 @@ class SliceWidget(ViewWidget):
         self.sliceLogic().FitSliceToAll(*self._view.node.GetDimensions()[:2])
 
 
-class ThreeDWidget(ViewWidget):
+class qMRMLThreeDWidget(ViewWidget):
     """What ``layoutManager().threeDWidget(0)`` returns, and its view and controller too."""
 
     def __init__(self, node_class: str, tag: str, properties: dict[str, str]) -> None:
@@ -137,8 +123,8 @@ class ThreeDWidget(ViewWidget):
         self._view = ThreeDView(_START, node=slicer.mrmlScene.GetSingletonNode(tag, node_class))
 
     def refresh(self) -> None:
-        self._view.resize(self.size_in_pixels())
-        self.show_pixels(self._view.render())
+        self._view.resize(self.content.size_in_pixels())
+        self.content.show_pixels(self._view.render())
 
     def close_view(self) -> None:
         self._view.__exit__()
@@ -159,7 +145,7 @@ class ThreeDWidget(ViewWidget):
         self._view.renderer.ResetCamera()
 
 
-class PlotWidget(ViewWidget):
+class qMRMLPlotWidget(ViewWidget):
     """The chart that the layout's plot view node names."""
 
     def mrmlPlotViewNode(self):
@@ -173,45 +159,35 @@ class PlotWidget(ViewWidget):
 
     def refresh(self) -> None:
         node = self.mrmlPlotViewNode()
-        chart = node.GetPlotChartNode() if node is not None else None
-        if chart is None:
-            self.picture.clear()
-            return
-        with tempfile.TemporaryDirectory() as folder:
-            try:
-                path = render_chart(chart, Path(folder) / "chart.png", size=self.size_in_pixels())
-            except TumorTwinError:
-                self.picture.clear()  # a chart without series is empty in Slicer, too
-                return
-            self.picture.setPixmap(QtGui.QPixmap(str(path)))
+        self.content.show_chart(node.GetPlotChartNode() if node is not None else None)
+
+    def _make_content(self) -> ChartPicture:
+        return ChartPicture()
 
 
-class TableWidget(ViewWidget):
+class qMRMLTableWidget(ViewWidget):
     """The table that the layout's table view node names."""
 
-    def __init__(self, node_class: str, tag: str, properties: dict[str, str]) -> None:
-        super().__init__(node_class, tag, properties)
-        self._table = QtWidgets.QTableWidget()
-        self.layout().replaceWidget(self.picture, self._table)
-        self.picture.hide()
+    def _make_content(self) -> QtWidgets.QTableWidget:
+        return QtWidgets.QTableWidget()
 
     def mrmlTableViewNode(self):
         return slicer.mrmlScene.GetSingletonNode(self.tag, "vtkMRMLTableViewNode")
 
     def tableView(self):
-        return self._table
+        return self.content
 
     def tableController(self):
         return self
 
     def refresh(self) -> None:
         node = self.mrmlTableViewNode()
-        fill_table(self._table, node.GetTableNode() if node is not None else None)
+        fill_table(self.content, node.GetTableNode() if node is not None else None)
 
 
 WIDGETS: dict[str, type[ViewWidget]] = {
-    "vtkMRMLSliceNode": SliceWidget,
-    "vtkMRMLViewNode": ThreeDWidget,
-    "vtkMRMLPlotViewNode": PlotWidget,
-    "vtkMRMLTableViewNode": TableWidget,
+    "vtkMRMLSliceNode": qMRMLSliceWidget,
+    "vtkMRMLViewNode": qMRMLThreeDWidget,
+    "vtkMRMLPlotViewNode": qMRMLPlotWidget,
+    "vtkMRMLTableViewNode": qMRMLTableWidget,
 }

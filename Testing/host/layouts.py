@@ -6,15 +6,22 @@ from xml.etree import ElementTree
 
 import slicer
 
-from Testing.host.layout_views import WIDGETS, PlotWidget, SliceWidget, TableWidget, ThreeDWidget, ViewWidget
-from Testing.host.qt_module import designer_widget
+from Testing.host.layout_views import (
+    WIDGETS,
+    ViewWidget,
+    qMRMLPlotWidget,
+    qMRMLSliceWidget,
+    qMRMLTableWidget,
+    qMRMLThreeDWidget,
+)
+from Testing.host.qt_properties import cpp_stand_in
 from Testing.host.qt_source import QtCore, QtWidgets
 from Testing.host.scene_widgets import NodeWatcher
 
 Property, Qt = QtCore.Property, QtCore.Qt
 
 
-@designer_widget
+@cpp_stand_in
 class qSlicerLayoutManager(QtCore.QObject):
     """The layouts are Slicer's own, made by vtkMRMLLayoutLogic; custom ones are followed, too.
 
@@ -123,31 +130,31 @@ class qSlicerLayoutManager(QtCore.QObject):
         return self._viewport
 
     def sliceViewNames(self) -> tuple[str, ...]:
-        return tuple(view.tag for view in self._views.values() if isinstance(view, SliceWidget))
+        return tuple(view.tag for view in self._views.values() if isinstance(view, qMRMLSliceWidget))
 
-    def sliceWidget(self, name: str) -> SliceWidget | None:
+    def sliceWidget(self, name: str) -> qMRMLSliceWidget | None:
         return self._views.get(("vtkMRMLSliceNode", name))
 
     def mrmlSliceLogics(self):
         return slicer.app.applicationLogic().GetSliceLogics()
 
-    def threeDWidget(self, index: int) -> ThreeDWidget:
-        return self._of(ThreeDWidget)[index]
+    def threeDWidget(self, index: int) -> qMRMLThreeDWidget:
+        return self._of(qMRMLThreeDWidget)[index]
 
-    def plotWidget(self, index: int) -> PlotWidget:
-        return self._of(PlotWidget)[index]
+    def plotWidget(self, index: int) -> qMRMLPlotWidget:
+        return self._of(qMRMLPlotWidget)[index]
 
-    def tableWidget(self, index: int) -> TableWidget:
-        return self._of(TableWidget)[index]
+    def tableWidget(self, index: int) -> qMRMLTableWidget:
+        return self._of(qMRMLTableWidget)[index]
 
-    threeDViewCount = Property(int, lambda self: len(self._of(ThreeDWidget)))
-    plotViewCount = Property(int, lambda self: len(self._of(PlotWidget)))
-    tableViewCount = Property(int, lambda self: len(self._of(TableWidget)))
+    threeDViewCount = Property(int, lambda self: len(self._of(qMRMLThreeDWidget)))
+    plotViewCount = Property(int, lambda self: len(self._of(qMRMLPlotWidget)))
+    tableViewCount = Property(int, lambda self: len(self._of(qMRMLTableWidget)))
 
     def resetSliceViews(self) -> None:
-        for view in self._of(SliceWidget):
+        for view in self._of(qMRMLSliceWidget):
             view.fitSliceToBackground()
 
     def resetThreeDViews(self) -> None:
-        for view in self._of(ThreeDWidget):
+        for view in self._of(qMRMLThreeDWidget):
             view.resetFocalPoint()

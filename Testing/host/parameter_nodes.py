@@ -1,4 +1,4 @@
-"""``@parameterNodeWrapper``: typed access to a vtkMRMLScriptedModuleNode, bound to widgets. `slicer.parameterNodeWrapper`."""
+"""`slicer.parameterNodeWrapper`: typed access to a vtkMRMLScriptedModuleNode, and widgets bound to it."""
 
 from __future__ import annotations
 

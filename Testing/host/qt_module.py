@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 import shiboken6
 
 from Testing.host import dialogs
-from Testing.host.qt_properties import show_properties_as_attributes
+from Testing.host.qt_properties import cpp_stand_in, show_properties_as_attributes
 from Testing.host.qt_source import NAMESPACES, QtCore, QtUiTools, QtWidgets
 
 # Stand-ins of C++ widgets that a .ui file may name.
@@ -18,9 +18,8 @@ _designer_widgets: dict[str, type] = {}
 
 def designer_widget(cls: type) -> type:
     """Class decorator: a stand-in that is strict about attributes and can be used in .ui files under its own name."""
-    cls.stands_for_cpp = True
     _designer_widgets[cls.__name__] = cls
-    return cls
+    return cpp_stand_in(cls)
 
 
 @functools.cache

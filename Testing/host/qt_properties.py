@@ -47,6 +47,12 @@ class PythonQtProperty:
             )
 
 
+def cpp_stand_in(cls: type) -> type:
+    """Class decorator: as strict about attributes as a class of C++; its own are private."""
+    cls.stands_for_cpp = True
+    return cls
+
+
 def show_properties_as_attributes() -> None:
     """Put a descriptor on every PySide6 class for every property of its metaobject. Done once a process."""
     if "connect" in vars(_Attributes):
@@ -127,7 +133,7 @@ def _set_attribute(self, name: str, value) -> None:
         declared.fset(self, value)
     elif name in _dynamic_properties(self):
         self.setProperty(name, value)
-    elif _may_hold(kind, name):
+    elif _may_hold(kind, name) or isinstance(value, QtCore.SignalInstance):  # PySide6 keeps signals it has looked up
         self.__dict__[name] = value
     elif declared is not None:
         raise AttributeError(f"Slot '{name}' can not be overwritten on {kind.__name__} object")

@@ -77,7 +77,8 @@ def _parts(signature: str) -> tuple[str, list[str]]:
 
 
 def _fits(asked: list[str], has: list[str]) -> bool:
-    """Qt wants the full list of types; a stand-in's Python object stands for pointers to C++ objects."""
+    """Qt wants the full list of types; a stand-in's Python object stands for types that PySide6 does not know."""
     return len(asked) == len(has) and all(
-        ask == real or (real == "PyObject" and ask.endswith("*")) for ask, real in zip(asked, has, strict=True)
+        ask == real or (real == "PyObject" and (ask.endswith("*") or ask == "vtkIdType"))
+        for ask, real in zip(asked, has, strict=True)
     )

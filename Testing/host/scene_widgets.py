@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shiboken6
 import slicer
 
 from Testing.host.qt_module import designer_widget
@@ -32,7 +33,10 @@ class SceneWidget:
         self.refresh()
 
     def _on_scene(self, scene, _event) -> None:
-        if not (scene.IsBatchProcessing() or scene.IsClosing()):
+        if not shiboken6.isValid(self):  # Qt deleted the widget, Python still holds its shell
+            for tag in self._scene_tags:
+                scene.RemoveObserver(tag)
+        elif not (scene.IsBatchProcessing() or scene.IsClosing()):
             self.refresh()
 
     def refresh(self) -> None:
@@ -40,7 +44,7 @@ class SceneWidget:
 
 
 class NodeWatcher:
-    """Calls back when one node is modified; the node can be changed or None."""
+    """Calls a widget's method when one node is modified; the node can be changed or None."""
 
     def __init__(self, callback, events: tuple[int | str, ...] = ("ModifiedEvent",)) -> None:
         self.node = None
@@ -57,7 +61,10 @@ class NodeWatcher:
         self._tags = [node.AddObserver(event, self._on_event) for event in self._events] if node is not None else []
 
     def _on_event(self, *_event) -> None:
-        self._callback()
+        if shiboken6.isValid(self._callback.__self__):
+            self._callback()
+        else:
+            self.watch(None)
 
 
 @designer_widget

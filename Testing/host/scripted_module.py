@@ -139,6 +139,7 @@ class qSlicerScriptedLoadableModule(QtCore.QObject):
         self.helpText = self.acknowledgementText = ""
         self.icon = QtGui.QIcon()
         self.hidden = False
+        self.imported_before: dict[str, types.ModuleType] = {}
         self._widget = None
 
     def widgetRepresentation(self):
@@ -191,14 +192,33 @@ class qSlicerScriptedLoadableModuleWidget(qMRMLWidget):
 def load(path: Path) -> qSlicerScriptedLoadableModule:
     """Import the module's file as Slicer does and make the object that describes it."""
     name = path.stem
+    module = qSlicerScriptedLoadableModule(name, str(path))
+    module.imported_before = dict(sys.modules)
+    sys.path.insert(0, str(path.parent))
     spec = importlib.util.spec_from_file_location(name, path)
     loaded = importlib.util.module_from_spec(spec)
     sys.modules[name] = loaded
     spec.loader.exec_module(loaded)
-    module = qSlicerScriptedLoadableModule(name, str(path))
     setattr(slicer.modules, name.lower(), module)
     setattr(slicer.modules, f"{name}Instance", getattr(loaded, name)(module))
     return module
+
+
+def unload(module: qSlicerScriptedLoadableModule) -> None:
+    """Forget the module and what it imported from its own folder, and undo what its Reload did to other packages."""
+    folder = str(Path(module.path).parent)
+    before = module.imported_before
+    reloaded = {name for name in before if "." not in name and sys.modules.get(name) is not before[name]}
+    for name, loaded in list(sys.modules.items()):
+        own = str(getattr(loaded, "__file__", None) or "").startswith(folder)
+        if own or name.partition(".")[0] in reloaded:
+            del sys.modules[name]
+    sys.modules.update({name: one for name, one in before.items() if name.partition(".")[0] in reloaded})
+    sys.path.remove(folder)
+    slicer.selfTests.pop(module.name, None)
+    for attribute in (module.name.lower(), f"{module.name}Instance", f"{module.name}Widget"):
+        if hasattr(slicer.modules, attribute):
+            delattr(slicer.modules, attribute)
 
 
 def scripted_module_module() -> types.ModuleType:

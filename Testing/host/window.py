@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from Testing.host.ctk_sections import ctkCollapsibleButton
 from Testing.host.layouts import qSlicerLayoutManager
-from Testing.host.qt_module import designer_widget
+from Testing.host.pictures import Picture
+from Testing.host.qt_properties import cpp_stand_in
 from Testing.host.qt_source import QtCore, QtGui, QtWidgets
 
 SIZE = (1280, 800)
@@ -13,7 +14,7 @@ _MENUS = ("File", "Edit", "View", "Help")
 Property, Qt = QtCore.Property, QtCore.Qt
 
 
-@designer_widget
+@cpp_stand_in
 class qSlicerModuleSelectorToolBar(QtWidgets.QToolBar):
     """Chooses the module whose panel is shown."""
 
@@ -87,9 +88,10 @@ class qSlicerMainWindow(QtWidgets.QMainWindow):
         column.addWidget(self._help)
         self._place = QtWidgets.QVBoxLayout()
         column.addLayout(self._place, 1)
+        inner.installEventFilter(self)
         self.panel = QtWidgets.QScrollArea()
         self.panel.setWidgetResizable(True)
-        self.panel.setHorizontalScrollBarPolicy(Qt.ScrollBarAlwaysOff)  # what is too wide is cut off, as in Slicer
+        self.panel.setHorizontalScrollBarPolicy(Qt.ScrollBarAlwaysOff)
         self.panel.setFrameShape(QtWidgets.QFrame.NoFrame)
         self.panel.setWidget(inner)
         dock = QtWidgets.QDockWidget()
@@ -99,6 +101,13 @@ class qSlicerMainWindow(QtWidgets.QMainWindow):
         dock.setWidget(self.panel)
         self.addDockWidget(Qt.LeftDockWidgetArea, dock)
         self.resizeDocks([dock], [PANEL_WIDTH], Qt.Horizontal)
+
+    def eventFilter(self, inner, event) -> bool:
+        """As in Slicer, the panel is at least as wide as what it holds."""
+        if event.type() == QtCore.QEvent.LayoutRequest:
+            scroll_bar = self.panel.verticalScrollBar().sizeHint().width()
+            self.panel.setMinimumWidth(inner.minimumSizeHint().width() + scroll_bar)
+        return False
 
     def moduleSelector(self) -> qSlicerModuleSelectorToolBar:
         return self._selector
@@ -123,5 +132,8 @@ class qSlicerMainWindow(QtWidgets.QMainWindow):
     def photograph(self) -> QtGui.QImage:
         """The window as it is drawn now, with fresh views."""
         self.layout_manager.refresh()
+        for picture in self.findChildren(Picture):
+            if hasattr(picture, "refresh_picture") and picture.isVisible():
+                picture.refresh_picture()
         QtWidgets.QApplication.processEvents()  # labels that became longer are laid out
         return self.grab().toImage()
