@@ -81,6 +81,15 @@ def test_masks_can_be_asked_for_on_another_grid(masks):
     assert np.array_equal(found.array, masks["core"].array[3:8, 4:10, 1:9])
 
 
+@pytest.mark.parametrize("corner", [(-2, -1, -3), (3, 4, 2), (5, -4, 0), (40, 0, 0)])
+def test_a_grid_of_the_same_voxels_is_filled_as_resampling_would(masks, corner):
+    node = segmentation_from_masks(masks, "tumor")
+    grid = oblique_grid().crop(corner, tuple(low + size for low, size in zip(corner, SHAPE, strict=True)))
+    for region, mask in masks_from_segmentation(node, grid).items():
+        expected = Image(masks[region].array, masks[region].grid).resample(grid, order=0).array > 0
+        assert np.array_equal(mask.array, expected), region
+
+
 def test_a_parent_transform_moves_the_geometry(masks, scene):
     node = segmentation_from_masks(masks, "tumor")
     motion = np.array([[0, -1.0, 0, 10], [1, 0, 0, -4], [0, 0, 1, 2], [0, 0, 0, 1]])

@@ -19,6 +19,7 @@ from TumorTwinLib.mrml.forecast_tables import curve_columns, forecast_columns, m
 from TumorTwinLib.mrml.run_nodes import RunNodes, file_under, folder_item, study_item
 from TumorTwinLib.mrml.segmentations import fill_segmentation
 from TumorTwinLib.mrml.sequences import browse, filling_sequence
+from TumorTwinLib.mrml.steps import run_through
 from TumorTwinLib.mrml.tables import fill_table
 from TumorTwinLib.mrml.volumes import coded_entry, fill_volume
 
@@ -63,12 +64,7 @@ def show_forecast(
     Raises:
         TumorTwinError: the forecast contradicts itself. The scene is then as it was.
     """
-    steps = showing_forecast(forecast, run=run, study=study, day=day)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return end.value
+    return run_through(showing_forecast(forecast, run=run, study=study, day=day))
 
 
 def showing_forecast(

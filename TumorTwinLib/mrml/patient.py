@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
 from TumorTwinLib.errors import TumorTwinError
 from TumorTwinLib.geometry import Image
 from TumorTwinLib.mrml.segmentations import masks_from_segmentation
+from TumorTwinLib.mrml.steps import run_through
 from TumorTwinLib.mrml.volumes import image_from_node
 from TumorTwinLib.patient import PatientData, Visit
 from TumorTwinLib.patient.data import MODALITIES, TISSUES, WHOLE_REGIONS
 from TumorTwinLib.treatment.events import TreatmentEvent
 
 
-def patient_from_nodes(
+def patient_from_nodes(**nodes) -> PatientData:
+    """The same patient that a folder of files would give, read from volume and segmentation nodes.
+
+    Args:
+        nodes: as ``reading_patient`` takes them.
+
+    Raises:
+        TumorTwinError: with one sentence naming the node, what is wrong and what to do.
+    """
+    return run_through(reading_patient(**nodes))
+
+
+def reading_patient(
     *,
     patient_id: str,
     visits: Sequence[Mapping],
@@ -24,8 +37,8 @@ def patient_from_nodes(
     treatment_file: str | Path | None = None,
     tissues: Mapping | None = None,
     body_surface_area_m2: float | None = None,
-) -> PatientData:
-    """The same patient that a folder of files would give, read from volume and segmentation nodes.
+) -> Generator[None, None, PatientData]:
+    """``patient_from_nodes`` in steps of one visit.
 
     Args:
         visits: one mapping a visit: ``"time"`` (datetime, or ISO 8601 text), ``"images"`` (volume node by modality),
@@ -33,19 +46,21 @@ def patient_from_nodes(
         brain_mask: label or scalar volume (above 0 is brain), or a segmentation with a brain segment.
         treatments, treatment_file: events in memory, or the path of a ``treatment.csv``.
         tissues: volume nodes with tissue fractions by name (``TISSUES``).
-
-    Raises:
-        TumorTwinError: with one sentence naming the node, what is wrong and what to do.
     """
+    read = []
+    for number, visit in enumerate(visits, start=1):
+        read.append(_visit(visit, number))
+        yield
+    brain = _mask(brain_mask, "brain")
+    maps = {name: image_from_node(_known(name, TISSUES, "tissue", node)) for name, node in (tissues or {}).items()}
+    yield
     return PatientData(
         patient_id,
-        visits=[_visit(visit, number) for number, visit in enumerate(visits, start=1)],
+        visits=read,
         treatments=treatments,
         treatment_file=treatment_file,
-        brain_mask=_mask(brain_mask, "brain"),
-        tissues={
-            name: image_from_node(_known(name, TISSUES, "tissue", node)) for name, node in (tissues or {}).items()
-        },
+        brain_mask=brain,
+        tissues=maps,
         body_surface_area_m2=body_surface_area_m2,
     )
 

@@ -45,6 +45,10 @@ class RunNodes:
         self._used.add(self._prefix + role)
         return node
 
+    def find(self, role: str):
+        """The node with that role, or None."""
+        return self._existing().get(self._prefix + role)
+
     def remove_unused(self) -> None:
         """Remove nodes of an earlier run that this one did not ask for, e.g. a region it does not have."""
         for mark, node in self._existing().items():

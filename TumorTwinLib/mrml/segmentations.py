@@ -174,6 +174,25 @@ def _first_grid(images: Mapping[str, Image | None], name: str) -> Grid:
 def _on_grid(image: Image | None, grid: Grid, name: str) -> Image:
     if image is None:
         return Image(np.zeros(grid.shape, bool), grid, name)
+    pasted = _pasted(image, grid, name)
+    if pasted is not None:
+        return pasted
     # One voxel of background around the box, so that rounding at its faces cannot drop a layer.
     padded = Image(np.pad(image.array, 1), image.grid.pad(1), name)
     return Image(padded.resample(grid, order=0).array > 0, grid, name)
+
+
+def _pasted(image: Image, grid: Grid, name: str) -> Image | None:
+    """The mask of a box of the grid's own voxels in the whole grid, which spares resampling; None for other boxes."""
+    first_voxel = np.linalg.solve(grid.ijk_to_ras, image.grid.ijk_to_ras[:, 3])[:3]
+    lower = np.round(first_voxel).astype(int)
+    upper = lower + image.grid.shape
+    if not grid.crop(tuple(lower), tuple(upper)).same_as(image.grid):
+        return None
+    whole = np.zeros(grid.shape, bool)
+    inside = [slice(max(low, 0), max(high, 0)) for low, high in zip(lower, upper, strict=True)]
+    target = whole[tuple(inside)]
+    begin = np.maximum(-lower, 0)
+    source = tuple(slice(start, start + size) for start, size in zip(begin, target.shape, strict=True))
+    target[:] = image.array[source] > 0
+    return Image(whole, grid, name)
