@@ -65,10 +65,10 @@ class DigitalTwin:
             TumorTwinError: a horizon or output time that is not positive, or no patient.
             CancelledError: stopped before the end; ``on_frame`` has had the days until then.
         """
-        if not horizon_days > 0:
+        if not 0 < horizon_days < np.inf:
             raise TumorTwinError(f"horizon_days is {horizon_days}: give a number of days above zero.")
         times = np.asarray(np.arange(1, 7) / 6 * horizon_days if output_times is None else output_times, dtype=float)
-        if times.size == 0 or times.min() <= 0 or times.max() > horizon_days or (np.diff(times) <= 0).any():
+        if times.size == 0 or not (times[0] > 0 and times[-1] <= horizon_days and (np.diff(times) > 0).all()):
             raise TumorTwinError(
                 f"output_times must increase between 0 and the horizon of {horizon_days:g} days: got {times.tolist()}."
             )
