@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
-from Testing.host.qt_source import QtCore
+from Testing.host.pythonqt.source import QtCore
 
 _BEAT_MS = 5
 

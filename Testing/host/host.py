@@ -20,14 +20,14 @@ from pathlib import Path
 
 import slicer
 
-from Testing.host.application import HostApplication, application
-from Testing.host.dialogs import Desk, desk
 from Testing.host.event_loop import BlockMeter, SlotErrors, run_until
-from Testing.host.geometry import aim, too_small
 from Testing.host.python_layer import PackageDesk, packages
-from Testing.host.qt_source import QtCore, QtTest, QtWidgets
+from Testing.host.pythonqt.dialogs import Desk, desk
+from Testing.host.pythonqt.source import QtCore, QtTest, QtWidgets
 from Testing.host.scripted_module import load, qSlicerScriptedLoadableModule, unload
-from Testing.host.window import qSlicerMainWindow
+from Testing.host.slicer_window.application import HostApplication, application
+from Testing.host.slicer_window.geometry import aim, too_small
+from Testing.host.slicer_window.window import qSlicerMainWindow
 
 PATIENCE_S = 60.0
 Qt = QtCore.Qt

@@ -8,29 +8,18 @@ from collections.abc import Iterator
 
 import slicer
 
-from Testing.host import (
-    hierarchy_widgets,
-    layout_views,
-    mrml_widgets,
-    node_combo_box,
-    scene_widgets,
-    scripted_module,
-    segment_widgets,
-    sequence_widgets,
-)
-from Testing.host.ctk_widgets import ctk_module
-from Testing.host.parameter_nodes import parameter_node_wrapper_module
+from Testing.host import scripted_module
+from Testing.host.parameter_nodes.wrapper import parameter_node_wrapper_module
 from Testing.host.python_layer import i18n_module, packaging_module
-from Testing.host.qt_module import qt_module
-from Testing.host.scripted_module import scripted_module_module
+from Testing.host.pythonqt.module import qt_module
+from Testing.host.slicer_window import layout_views
+from Testing.host.widgets import hierarchy, mrml, node_combo_box, scene, segments, sequences
+from Testing.host.widgets.ctk import ctk_module
 from TumorTwinLib.mrml.graphics import require_graphics
 from TumorTwinLib.mrml.runtime import ensure_slicer
 
 # Where C++ classes of Slicer's GUI are: `slicer.qMRMLNodeComboBox` and the like.
-_GUI_SOURCES = (
-    scene_widgets, node_combo_box, segment_widgets, hierarchy_widgets, sequence_widgets, mrml_widgets, layout_views,
-    scripted_module,
-)  # fmt: skip
+_GUI_SOURCES = (scene, node_combo_box, segments, hierarchy, sequences, mrml, layout_views, scripted_module)
 
 
 @contextlib.contextmanager
@@ -45,7 +34,7 @@ def installed() -> Iterator[None]:
     stand_ins = {
         "qt": qt_module(),
         "ctk": ctk_module(),
-        "slicer.ScriptedLoadableModule": scripted_module_module(),
+        "slicer.ScriptedLoadableModule": scripted_module.scripted_module_module(),
         "slicer.i18n": i18n_module(),
         "slicer.packaging": packaging_module(),
         "slicer.parameterNodeWrapper": parameter_node_wrapper_module(),

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import slicer
 
-from Testing.host.qt_source import QtCore, QtGui, QtWidgets
-from Testing.host.scene_widgets import qMRMLWidget
+from Testing.host.pythonqt.source import QtCore, QtGui, QtWidgets
+from Testing.host.widgets.scene import qMRMLWidget
 
 Signal = QtCore.Signal
 

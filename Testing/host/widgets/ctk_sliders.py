@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from Testing.host.qt_module import designer_widget
-from Testing.host.qt_source import QtCore, QtWidgets
+from Testing.host.pythonqt.module import designer_widget
+from Testing.host.pythonqt.source import QtCore, QtWidgets
 
 _POSITIONS = 10_000  # of the slider between minimum and maximum
 Signal, Property, Qt = QtCore.Signal, QtCore.Property, QtCore.Qt

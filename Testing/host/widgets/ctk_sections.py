@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from Testing.host.qt_module import designer_widget
-from Testing.host.qt_source import QtCore, QtGui, QtWidgets
+from Testing.host.pythonqt.module import designer_widget
+from Testing.host.pythonqt.source import QtCore, QtGui, QtWidgets
 
 _HEADER = 22  # pixels
 _INDENT = 6

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from Testing.host.ctk_sections import ctkCollapsibleButton
-from Testing.host.layouts import qSlicerLayoutManager
-from Testing.host.pictures import Picture
-from Testing.host.qt_properties import cpp_stand_in
-from Testing.host.qt_source import QtCore, QtGui, QtWidgets
+from Testing.host.pythonqt.properties import cpp_stand_in
+from Testing.host.pythonqt.source import QtCore, QtGui, QtWidgets
+from Testing.host.slicer_window.layouts import qSlicerLayoutManager
+from Testing.host.widgets.ctk_sections import ctkCollapsibleButton
+from Testing.host.widgets.pictures import Picture
 
 SIZE = (1280, 800)
 PANEL_WIDTH = 480  # of the panel in Slicer when it starts

@@ -7,7 +7,7 @@ import typing
 from collections.abc import Callable
 from typing import Any
 
-from Testing.host.parameter_types import Default, Validator, first_annotation, split_annotations
+from Testing.host.parameter_nodes.annotations import Default, Validator, first_annotation, split_annotations
 
 _SAVE = "_save_to_parameter_node"
 
@@ -83,7 +83,7 @@ def _process(cls: type) -> type:
 
 
 def _default(cls: type, name: str, hint: Any) -> Callable[[], Any]:
-    from Testing.host.parameter_storage import storage_of
+    from Testing.host.parameter_nodes.storage import storage_of
 
     if name in cls.__dict__:
         value = cls.__dict__[name]

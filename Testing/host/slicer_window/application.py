@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-from Testing.host.qt_source import QtCore, QtGui, QtWidgets
+from Testing.host.pythonqt.source import QtCore, QtGui, QtWidgets
 
 Signal = QtCore.Signal
 

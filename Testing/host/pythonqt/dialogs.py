@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from Testing.host.qt_source import QtWidgets
+from Testing.host.pythonqt.source import QtWidgets
 
 _Box = QtWidgets.QMessageBox
 # What an unprepared test answers: the work goes on.

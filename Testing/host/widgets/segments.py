@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import slicer
 
-from Testing.host.ctk_widgets import ctkMenuButton
-from Testing.host.node_combo_box import qMRMLNodeComboBox
-from Testing.host.qt_module import designer_widget
-from Testing.host.qt_source import QtCore, QtWidgets
-from Testing.host.scene_widgets import NodeWatcher
+from Testing.host.pythonqt.module import designer_widget
+from Testing.host.pythonqt.source import QtCore, QtWidgets
+from Testing.host.widgets.ctk import ctkMenuButton
+from Testing.host.widgets.node_combo_box import qMRMLNodeComboBox
+from Testing.host.widgets.scene import NodeWatcher
 
 Signal, Property, Qt = QtCore.Signal, QtCore.Property, QtCore.Qt
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from Testing.host.qt_source import QtGui, QtWidgets
+from Testing.host.pythonqt.source import QtGui, QtWidgets
 from TumorTwinLib.errors import TumorTwinError
 from TumorTwinLib.mrml.charts import render_chart
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import vtk
 
-from Testing.host import parameter_types
-from Testing.host.parameter_gui import Connector, connector_of
-from Testing.host.parameter_packs import is_pack, parameterPack
-from Testing.host.parameter_storage import storage_of
-from Testing.host.parameter_types import Default, base_type, first_annotation
+from Testing.host.parameter_nodes import annotations
+from Testing.host.parameter_nodes.annotations import Default, base_type, first_annotation
+from Testing.host.parameter_nodes.gui import Connector, connector_of
+from Testing.host.parameter_nodes.packs import is_pack, parameterPack
+from Testing.host.parameter_nodes.storage import storage_of
 
 _PROPERTY = "SlicerParameterName"
 
@@ -143,12 +143,12 @@ def _process(cls: type) -> type:
 def parameter_node_wrapper_module() -> types.ModuleType:
     """The module to be imported as `slicer.parameterNodeWrapper`."""
     module = types.ModuleType("slicer.parameterNodeWrapper", "Typed parameter nodes")
-    annotations = (
+    names = (
         "Choice", "Decimals", "Default", "Exclude", "FloatRange", "IsInstance", "Maximum", "Minimum", "NotNone",
         "SingleStep", "Validator", "WithinRange",
     )  # fmt: skip
-    for name in annotations:
-        setattr(module, name, getattr(parameter_types, name))
+    for name in names:
+        setattr(module, name, getattr(annotations, name))
     module.parameterNodeWrapper = parameterNodeWrapper
     module.parameterPack = parameterPack
     module.isParameterPack = lambda hint: is_pack(base_type(hint))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from Testing.host.qt_source import QtWidgets
+from Testing.host.pythonqt.source import QtWidgets
 
 
 def fill_table(widget: QtWidgets.QTableWidget, node) -> None:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import types
 from typing import Any
 
-from Testing.host.qt_signals import connect, disconnect
-from Testing.host.qt_source import QtCore, qobject_classes
+from Testing.host.pythonqt.signals import connect, disconnect
+from Testing.host.pythonqt.source import QtCore, qobject_classes
 
 # Qt calls these virtual getters and looks them up by name: a property there would be called as the override.
 _VIRTUAL_GETTERS = {"sizeHint", "minimumSizeHint"}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from Testing.host.qt_source import QtCore
+from Testing.host.pythonqt.source import QtCore
 
 _pyside_attribute = QtCore.QObject.__getattribute__
 # What was connected for a (sender, signature, slot): the signal and the callable it really calls.

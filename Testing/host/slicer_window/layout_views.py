@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import slicer
 
-from Testing.host.node_table import fill_table
-from Testing.host.pictures import ChartPicture, Picture
-from Testing.host.qt_source import QtWidgets
+from Testing.host.pythonqt.source import QtWidgets
+from Testing.host.widgets.node_table import fill_table
+from Testing.host.widgets.pictures import ChartPicture, Picture
 from TumorTwinLib.mrml.graphics import SUPERSAMPLING
 from TumorTwinLib.mrml.views import SliceView, ThreeDView
 

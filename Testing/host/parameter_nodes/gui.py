@@ -12,10 +12,7 @@ from typing import Any
 
 import slicer
 
-from Testing.host.ctk_sliders import ctkDoubleSlider, ctkDoubleSpinBox, ctkRangeWidget, ctkSliderWidget
-from Testing.host.ctk_widgets import ctkCheckBox, ctkComboBox, ctkDirectoryButton, ctkPathLineEdit
-from Testing.host.node_combo_box import qMRMLNodeComboBox
-from Testing.host.parameter_types import (
+from Testing.host.parameter_nodes.annotations import (
     Choice,
     Decimals,
     FloatRange,
@@ -28,7 +25,10 @@ from Testing.host.parameter_types import (
     is_enum,
     union_members,
 )
-from Testing.host.qt_source import QtWidgets
+from Testing.host.pythonqt.source import QtWidgets
+from Testing.host.widgets.ctk import ctkCheckBox, ctkComboBox, ctkDirectoryButton, ctkPathLineEdit
+from Testing.host.widgets.ctk_sliders import ctkDoubleSlider, ctkDoubleSpinBox, ctkRangeWidget, ctkSliderWidget
+from Testing.host.widgets.node_combo_box import qMRMLNodeComboBox
 
 _INT_LIMIT = 2**31
 _INFINITE = float("inf")

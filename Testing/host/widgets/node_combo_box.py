@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import slicer
 
-from Testing.host.qt_module import designer_widget
-from Testing.host.qt_source import QtCore, QtWidgets
-from Testing.host.scene_widgets import NodeWatcher, SceneWidget
+from Testing.host.pythonqt.module import designer_widget
+from Testing.host.pythonqt.source import QtCore, QtWidgets
+from Testing.host.widgets.scene import NodeWatcher, SceneWidget
 
 Signal, Property = QtCore.Signal, QtCore.Property
 _ACTIONS = ("Create new", "Rename current", "Delete current")

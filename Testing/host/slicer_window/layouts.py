@@ -6,7 +6,9 @@ from xml.etree import ElementTree
 
 import slicer
 
-from Testing.host.layout_views import (
+from Testing.host.pythonqt.properties import cpp_stand_in
+from Testing.host.pythonqt.source import QtCore, QtWidgets
+from Testing.host.slicer_window.layout_views import (
     WIDGETS,
     ViewWidget,
     qMRMLPlotWidget,
@@ -14,9 +16,7 @@ from Testing.host.layout_views import (
     qMRMLTableWidget,
     qMRMLThreeDWidget,
 )
-from Testing.host.qt_properties import cpp_stand_in
-from Testing.host.qt_source import QtCore, QtWidgets
-from Testing.host.scene_widgets import NodeWatcher
+from Testing.host.widgets.scene import NodeWatcher
 
 Property, Qt = QtCore.Property, QtCore.Qt
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import slicer
 
-from Testing.host.ctk_sliders import ctkDoubleSpinBox, ctkSliderWidget
-from Testing.host.node_table import fill_table
-from Testing.host.pictures import ChartPicture
-from Testing.host.qt_module import designer_widget
-from Testing.host.qt_source import QtCore, QtWidgets
-from Testing.host.scene_widgets import NodeWatcher, SceneWidget
+from Testing.host.pythonqt.module import designer_widget
+from Testing.host.pythonqt.source import QtCore, QtWidgets
+from Testing.host.widgets.ctk_sliders import ctkDoubleSpinBox, ctkSliderWidget
+from Testing.host.widgets.node_table import fill_table
+from Testing.host.widgets.pictures import ChartPicture
+from Testing.host.widgets.scene import NodeWatcher, SceneWidget
 
 Property = QtCore.Property
 

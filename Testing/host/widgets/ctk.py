@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 import types
 from pathlib import Path
 
-from Testing.host import ctk_sections, ctk_sliders
-from Testing.host.qt_module import designer_widget
-from Testing.host.qt_source import QtCore, QtWidgets
+from Testing.host.pythonqt.module import designer_widget
+from Testing.host.pythonqt.source import QtCore, QtWidgets
+from Testing.host.widgets import ctk_sections, ctk_sliders
 
 Signal, Property = QtCore.Signal, QtCore.Property
 
@@ -179,7 +180,7 @@ class ctkMessageBox(QtWidgets.QMessageBox):
 def ctk_module() -> types.ModuleType:
     """The module to be imported as `ctk`."""
     module = types.ModuleType("ctk", "Stand-ins of CTK's widgets")
-    for source in (ctk_sections, ctk_sliders, __import__(__name__, fromlist=["_"])):
+    for source in (ctk_sections, ctk_sliders, sys.modules[__name__]):
         for name, thing in vars(source).items():
             if name.startswith("ctk") and isinstance(thing, type):
                 setattr(module, name, thing)

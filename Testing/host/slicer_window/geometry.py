@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from Testing.host.qt_source import QtWidgets
-from Testing.host.window import SIZE, qSlicerMainWindow
+from Testing.host.pythonqt.source import QtWidgets
+from Testing.host.slicer_window.window import SIZE, qSlicerMainWindow
 
 _HEADER = 10  # pixels from the top of a section to the middle of its header
 

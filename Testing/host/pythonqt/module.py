@@ -8,9 +8,9 @@ from xml.etree import ElementTree
 
 import shiboken6
 
-from Testing.host import dialogs
-from Testing.host.qt_properties import cpp_stand_in, show_properties_as_attributes
-from Testing.host.qt_source import NAMESPACES, QtCore, QtUiTools, QtWidgets
+from Testing.host.pythonqt import dialogs
+from Testing.host.pythonqt.properties import cpp_stand_in, show_properties_as_attributes
+from Testing.host.pythonqt.source import NAMESPACES, QtCore, QtUiTools, QtWidgets
 
 # Stand-ins of C++ widgets that a .ui file may name.
 _designer_widgets: dict[str, type] = {}

@@ -14,8 +14,7 @@ from typing import Any
 
 import slicer
 
-from Testing.host.parameter_packs import is_pack, pack_members, watched_pack
-from Testing.host.parameter_types import (
+from Testing.host.parameter_nodes.annotations import (
     FloatRange,
     IsInstance,
     NotNone,
@@ -24,6 +23,7 @@ from Testing.host.parameter_types import (
     split_annotations,
     union_members,
 )
+from Testing.host.parameter_nodes.packs import is_pack, pack_members, watched_pack
 
 
 class Storage:
