@@ -97,9 +97,10 @@ def test_local_length_acts_where_it_is():
 
 def test_where_nothing_diffuses_the_rim_keeps_a_tenth_of_the_length():
     mask = slab()
-    still, tenth = (state(None, mask, (1.0, 1.0, 1.0), LENGTH_MM, relative) for relative in (0.0, 0.1))
+    still, tenth, fifth = (state(None, mask, (1.0, 1.0, 1.0), LENGTH_MM, relative) for relative in (0.0, 0.1, 0.2))
     np.testing.assert_array_equal(still[0], tenth[0])
     assert np.isfinite(still[1]).all()
+    assert 0 < tenth[0][30, 1, 1] < fifth[0][30, 1, 1]
 
 
 @pytest.mark.parametrize("with_core", [True, False])
