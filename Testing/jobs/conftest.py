@@ -20,6 +20,7 @@ from TumorTwinLib.treatment.events import DrugDose, RadiotherapyFraction
 
 START = datetime(2024, 3, 1, 9, 30)
 SHAPE = (22, 24, 20)
+LONG = JobSpec(horizon_days=30.0, resolution_mm=3.0, tolerance=1e-5)  # calibrates for some seconds
 VISIT_DAYS = (0.0, 30.0, 60.1875)
 
 
@@ -79,3 +80,10 @@ def stand_in(tmp_path) -> Callable[[str], str]:
         return str(script)
 
     return make
+
+
+@pytest.fixture
+def long_job(tmp_path, patient) -> Path:
+    folder = tmp_path / "long é job"
+    write_job(folder, LONG, patient)
+    return folder

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -72,7 +73,8 @@ def read_json(path: Path) -> dict[str, Any]:
 def write_array(path: Path, array: np.ndarray) -> None:
     """A ``.npy`` file, which cannot hold objects."""
     with replacing(path) as file:
-        np.save(file, array, allow_pickle=False)
+        # Through write alone: to a file as such NumPy writes by itself, and then does not say why it could not.
+        np.save(SimpleNamespace(write=file.write), array, allow_pickle=False)
 
 
 def read_array(path: Path) -> np.ndarray:
