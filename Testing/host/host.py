@@ -27,9 +27,10 @@ from Testing.host.pythonqt.source import QtCore, QtTest, QtWidgets
 from Testing.host.scripted_module import load, qSlicerScriptedLoadableModule, unload
 from Testing.host.slicer_window.application import HostApplication, application
 from Testing.host.slicer_window.geometry import aim, too_small
-from Testing.host.slicer_window.window import qSlicerMainWindow
+from Testing.host.slicer_window.window import SIZE, qSlicerMainWindow
 
 PATIENCE_S = 60.0
+_LAYOUT_TURNS = 8
 Qt = QtCore.Qt
 
 
@@ -204,6 +205,11 @@ class Host:
         with self._acting():
             self.app.processEvents()
 
+    def _settle(self) -> None:
+        """Until all is laid out: a panel asks for room, the window gives it, which moves the panel, and so on."""
+        for _turn in range(_LAYOUT_TURNS):
+            self.process_events()
+
     @property
     def longest_block_ms(self) -> float:
         """The longest time the event loop could not turn since `clear_block`."""
@@ -222,7 +228,7 @@ class Host:
 
     def screenshot(self, path: str | Path) -> Path:
         """Draw the views and write the whole window as a PNG."""
-        self.process_events()
+        self._settle()
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         if not self.window.photograph().save(str(path)):
@@ -231,7 +237,7 @@ class Host:
 
     def cut_off(self) -> list[str]:
         """What does not fit into the panel or the window, one sentence each."""
-        self.process_events()
+        self._settle()
         return too_small(self.window)
 
     @property
@@ -269,6 +275,7 @@ class Host:
         for other in self.app.topLevelWidgets():
             if other is not self.window and not other.parent():
                 other.close()
+        self.window.resize(*SIZE)
         slicer.mrmlScene.Clear(0)
         slicer.app.layoutManager().start()
         QtCore.QSettings().clear()
@@ -280,12 +287,14 @@ class Host:
         self._meter.clear()
 
     def close(self) -> None:
-        self.reset()
-        self.window.layout_manager.close()
-        self.window.close()
-        self.window.deleteLater()
-        self.app.sendPostedEvents(None, QtCore.QEvent.DeferredDelete)
-        self._slot_errors.stop()
+        try:
+            self.reset()
+            self.window.layout_manager.close()
+            self.window.close()
+            self.window.deleteLater()
+            self.app.sendPostedEvents(None, QtCore.QEvent.DeferredDelete)
+        finally:
+            self._slot_errors.stop()
 
 
 @contextlib.contextmanager

@@ -38,6 +38,7 @@ _INFINITE = float("inf")
 class Connector:
     """One widget bound to one parameter."""
 
+    widget: Any
     read: Callable[[], Any]
     write: Callable[[Any], None]
     signal: Any
@@ -84,7 +85,7 @@ def _group(kind: Any) -> Any:
 def _checked(widget, _hint) -> Connector:
     if isinstance(widget, QtWidgets.QPushButton):
         widget.setCheckable(True)
-    return Connector(widget.isChecked, widget.setChecked, widget.toggled)
+    return Connector(widget, widget.isChecked, widget.setChecked, widget.toggled)
 
 
 def _number(widget, hint) -> Connector:
@@ -99,7 +100,7 @@ def _number(widget, hint) -> Connector:
     lowest, highest = (-_INT_LIMIT, _INT_LIMIT - 1) if base_type(hint) is int else (-_INFINITE, _INFINITE)
     widget.setMinimum(lowest if low is None else low)
     widget.setMaximum(highest if high is None else high)
-    return Connector(lambda: widget.value, widget.setValue, widget.valueChanged)
+    return Connector(widget, lambda: widget.value, widget.setValue, widget.valueChanged)
 
 
 def _limits(hint) -> tuple:
@@ -114,6 +115,7 @@ def _range(widget, hint) -> Connector:
     low, high = _limits(hint)
     widget.setRange(low, high)
     return Connector(
+        widget,
         lambda: FloatRange(widget.minimumValue, widget.maximumValue),
         lambda value: widget.setValues(value.minimum, value.maximum),
         widget.valuesChanged,
@@ -137,6 +139,7 @@ def _entries(widget, entries: list[tuple[str, Any]]) -> Connector:
     widget.addItems([label for label, _ in entries])
     values = [value for _, value in entries]
     return Connector(
+        widget,
         lambda: values[widget.currentIndex],
         lambda value: widget.setCurrentIndex(values.index(value)),
         widget.currentIndexChanged,
@@ -148,7 +151,7 @@ def _line(widget, _hint) -> Connector:
         if widget.text != text:  # setting the same text would move the cursor of a user who is typing
             widget.setText(text)
 
-    return Connector(lambda: widget.text, write, widget.textChanged)
+    return Connector(widget, lambda: widget.text, write, widget.textChanged)
 
 
 def _text(widget, _hint) -> Connector:
@@ -156,31 +159,34 @@ def _text(widget, _hint) -> Connector:
         if widget.toPlainText() != text:
             widget.setPlainText(text)
 
-    return Connector(widget.toPlainText, write, widget.textChanged)
+    return Connector(widget, widget.toPlainText, write, widget.textChanged)
 
 
 def _label(widget, _hint) -> Connector:
-    return Connector(lambda: widget.text, widget.setText, None)
+    return Connector(widget, lambda: widget.text, widget.setText, None)
 
 
 def _path(widget, hint) -> Connector:
     kind = base_type(hint)
     return Connector(
-        lambda: kind(widget.currentPath), lambda path: widget.setCurrentPath(str(path)), widget.currentPathChanged
+        widget,
+        lambda: kind(widget.currentPath),
+        lambda path: widget.setCurrentPath(str(path)),
+        widget.currentPathChanged,
     )
 
 
 def _directory(widget, hint) -> Connector:
     kind = base_type(hint)
     return Connector(
-        lambda: kind(widget.directory), lambda path: widget.setDirectory(str(path)), widget.directoryChanged
+        widget, lambda: kind(widget.directory), lambda path: widget.setDirectory(str(path)), widget.directoryChanged
     )
 
 
 def _node(widget, hint) -> Connector:
     kind = base_type(hint)
     widget.setNodeTypes([one.__name__ for one in union_members(kind) or (kind,)])
-    return Connector(widget.currentNode, widget.setCurrentNode, widget.currentNodeChanged)
+    return Connector(widget, widget.currentNode, widget.setCurrentNode, widget.currentNodeChanged)
 
 
 _COMBO_BOXES = (QtWidgets.QComboBox, ctkComboBox)

@@ -6,6 +6,7 @@ import types
 import typing
 from typing import Any
 
+import shiboken6
 import vtk
 
 from Testing.host.parameter_nodes import annotations
@@ -32,7 +33,14 @@ class _Parameter:
         self.default = default if default is not None else Default(generator=self.storage.default)
 
     def __get__(self, wrapper, _owner=None):
-        return self if wrapper is None else self.storage.read(wrapper.parameterNode, self.name)
+        if wrapper is None:
+            return self
+        self.write_default_where_unset(wrapper.parameterNode)  # closing the scene empties the node
+        return self.storage.read(wrapper.parameterNode, self.name)
+
+    def write_default_where_unset(self, node) -> None:
+        if not self.storage.is_in(node, self.name):
+            self.storage.write(node, self.name, self.default.value)
 
     def __set__(self, wrapper, value: Any) -> None:
         self.storage.write(wrapper.parameterNode, self.name, value)
@@ -48,8 +56,7 @@ class _Wrapper:
         self._connectors: dict[int, dict[str, Connector]] = {}
         self._updating_gui = False
         for parameter in self.allParameters.values():
-            if not parameter.storage.is_in(parameterNode, parameter.name):
-                parameter.__set__(self, parameter.default.value)
+            parameter.write_default_where_unset(parameterNode)
 
     def default(self, name: str) -> Default:
         return self.allParameters[name].default
@@ -109,7 +116,8 @@ class _Wrapper:
         try:
             for connectors in self._connectors.values():
                 for name, connector in connectors.items():
-                    connector.write(self.getValue(name))
+                    if shiboken6.isValid(connector.widget):  # the panel may be gone before its parameters
+                        connector.write(self.getValue(name))
         finally:
             self._updating_gui = False
 

@@ -8,6 +8,7 @@ shadows them without a word.
 from __future__ import annotations
 
 import types
+from collections.abc import Callable
 from typing import Any
 
 from Testing.host.pythonqt.signals import connect, disconnect
@@ -67,7 +68,9 @@ def show_properties_as_attributes() -> None:
     for cls in classes:
         cls.__setattr__ = _set_attribute
     QtCore.QObject.name = property(lambda self: self.objectName, lambda self, name: self.setObjectName(name))
-    QtCore.QObject.__getattribute__ = _get_attribute
+    for cls in classes:
+        if "__getattribute__" in cls.__dict__:
+            cls.__getattribute__ = _getter_over(cls.__getattribute__)
 
 
 def _descriptors(cls) -> dict[str, PythonQtProperty]:
@@ -106,22 +109,24 @@ class _Attributes:
     """Methods every object has in PythonQt. PySide6 looks `connect` and `disconnect` up before any class attribute."""
 
 
-_pyside_getattribute = QtCore.QObject.__getattribute__
+def _getter_over(pyside_getattribute: Callable) -> Callable:
+    """Attribute access as in PythonQt: dynamic properties and named children are attributes, too."""
 
+    def get_attribute(self, name: str):
+        if name in ("connect", "disconnect"):
+            return types.MethodType(getattr(_Attributes, name), self)
+        try:
+            return pyside_getattribute(self, name)
+        except AttributeError:
+            if not name.startswith("_"):
+                if name in _dynamic_properties(self):
+                    return self.property(name)
+                for child in self.children():
+                    if child.objectName == name:
+                        return child
+            raise
 
-def _get_attribute(self, name: str):
-    if name in ("connect", "disconnect"):
-        return types.MethodType(getattr(_Attributes, name), self)
-    try:
-        return _pyside_getattribute(self, name)
-    except AttributeError:
-        if not name.startswith("_"):
-            if name in _dynamic_properties(self):
-                return self.property(name)
-            for child in self.children():
-                if child.objectName == name:
-                    return child
-        raise
+    return get_attribute
 
 
 def _set_attribute(self, name: str, value) -> None:

@@ -71,12 +71,15 @@ class _RealNumber(QtWidgets.QWidget):
     def _set_maximum(self, maximum: float) -> None:
         self.setRange(min(maximum, self._spin_box.minimum), maximum)
 
-    value = forwarded(float, "value")
+    def setValue(self, value: float) -> None:
+        if value != self._spin_box.value:  # or the text would change under a user who is typing
+            self._spin_box.setValue(value)
+
+    value = Property(float, lambda self: self._spin_box.value, setValue)
     minimum = Property(float, lambda self: self._spin_box.minimum, _set_minimum)
     maximum = Property(float, lambda self: self._spin_box.maximum, _set_maximum)
     singleStep = forwarded(float, "singleStep")
-    setValue, setMinimum, setMaximum = (_setter(name) for name in ("value", "minimum", "maximum"))
-    setSingleStep = _setter("singleStep")
+    setMinimum, setMaximum, setSingleStep = (_setter(name) for name in ("minimum", "maximum", "singleStep"))
 
 
 class _WithText(_RealNumber):

@@ -53,7 +53,7 @@ class qMRMLNodeComboBox(SceneWidget, QtWidgets.QWidget):
     def __init__(self, parent=None) -> None:
         QtWidgets.QWidget.__init__(self, parent)
         self._attributes: list[tuple[str, str, str | None]] = []
-        self._current_id = ""
+        self._current_id = self._requested_id = ""
         self._names = NodeWatcher(self.refresh)
         self._box = QtWidgets.QComboBox(self)
         self._box.setSizePolicy(QtWidgets.QSizePolicy.Expanding, QtWidgets.QSizePolicy.Fixed)
@@ -88,6 +88,9 @@ class qMRMLNodeComboBox(SceneWidget, QtWidgets.QWidget):
     def nodeFromIndex(self, index: int):
         return self.nodes()[index]
 
+    def concerns(self, node) -> bool:
+        return any(node.IsA(name) for name in self.nodeTypes if name)
+
     def _shows(self, node) -> bool:
         if node.GetHideFromEditors() and not self.showHidden:
             return False
@@ -103,7 +106,7 @@ class qMRMLNodeComboBox(SceneWidget, QtWidgets.QWidget):
     def refresh(self) -> None:
         nodes = self.nodes()
         ids = [node.GetID() for node in nodes]
-        current = self._current_id if self._current_id in ids else ""
+        current = next((one for one in (self._requested_id, self._current_id) if one in ids), "")
         if not current and not self.noneEnabled and ids:
             current = ids[0]  # with no way to say "none", the first node is chosen
         self._box.blockSignals(True)
@@ -127,6 +130,8 @@ class qMRMLNodeComboBox(SceneWidget, QtWidgets.QWidget):
         self._box.setCurrentIndex(self._box.findData(node_id) if node_id or self.noneEnabled else -1)
         self._box.blockSignals(False)
         changed, self._current_id = node_id != self._current_id, node_id
+        if node_id:
+            self._requested_id = ""
         self._names.watch(self.currentNode())
         if changed:
             self.currentNodeChanged.emit(self.currentNode())
@@ -153,7 +158,10 @@ class qMRMLNodeComboBox(SceneWidget, QtWidgets.QWidget):
         self.setCurrentNodeID(node if isinstance(node, str) else node.GetID() if node is not None else "")
 
     def setCurrentNodeID(self, node_id: str | None) -> None:
-        self._show_current(node_id if node_id and self._box.findData(node_id) >= 0 else "")
+        """Choose this node; while a scene is loaded, as soon as it is there."""
+        known = bool(node_id) and self._box.findData(node_id) >= 0
+        self._requested_id = "" if known else node_id or ""
+        self._show_current(node_id if known else "")
 
     currentNodeID = Property(str, lambda self: self._current_id, setCurrentNodeID)
 

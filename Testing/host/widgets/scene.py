@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import shiboken6
 import slicer
+import vtk
 
 from Testing.host.pythonqt.module import designer_widget
 from Testing.host.pythonqt.source import QtCore, QtWidgets
 
-_WATCHED = ("NodeAddedEvent", "NodeRemovedEvent", "EndCloseEvent", "EndImportEvent", "EndBatchProcessEvent")
+_NODE_EVENTS = ("NodeAddedEvent", "NodeRemovedEvent")
+_SCENE_EVENTS = ("EndCloseEvent", "EndImportEvent", "EndBatchProcessEvent")
 Signal = QtCore.Signal
 
 
@@ -26,11 +28,23 @@ class SceneWidget:
         for tag in self._scene_tags:
             self._scene.RemoveObserver(tag)
         self._scene = scene
-        events = [getattr(slicer.vtkMRMLScene, name) for name in _WATCHED] if scene is not None else []
-        self._scene_tags = tuple(scene.AddObserver(event, self._on_scene) for event in events)
+        answers = dict.fromkeys(_NODE_EVENTS, self._on_node) | dict.fromkeys(_SCENE_EVENTS, self._on_scene)
+        self._scene_tags = tuple(
+            scene.AddObserver(getattr(slicer.vtkMRMLScene, name), answer)
+            for name, answer in (answers.items() if scene is not None else ())
+        )
         if hasattr(self, "mrmlSceneChanged"):
             self.mrmlSceneChanged.emit(scene)
         self.refresh()
+
+    @vtk.calldata_type(vtk.VTK_OBJECT)
+    def _on_node(self, scene, event, node) -> None:
+        if self.concerns(node):
+            self._on_scene(scene, event)
+
+    def concerns(self, node) -> bool:
+        """Whether the widget could show this node."""
+        return True
 
     def _on_scene(self, scene, _event) -> None:
         if not shiboken6.isValid(self):  # Qt deleted the widget, Python still holds its shell
