@@ -86,7 +86,7 @@ class _Computation:
         self._settings = SolverSettings(tolerance=spec.tolerance, device=spec.device)
         self._cancel = CancelTracker(observer.cancelled)
         self._metrics: dict[str, float] = {}
-        self._shown_residual = np.inf
+        self._shown_residual, self._previewed = np.inf, False
         self._known_runs = len(memory)
         self._notices = list(patient.notices)
 
@@ -129,9 +129,10 @@ class _Computation:
         residual = sum(fit.root_mean_square.values())
         if fit.iterations == 1:
             self._shown_residual = residual  # the first guess knows nothing of the patient: not worth a look
+        better = residual < _PREVIEW_GAIN * self._shown_residual or (fit.phase > 0 and not self._previewed)
         fresh = len(self._memory) > self._known_runs
-        if fresh and self._spec.horizon_days is not None and residual < _PREVIEW_GAIN * self._shown_residual:
-            self._shown_residual = residual
+        if better and fresh and self._spec.horizon_days is not None:
+            self._shown_residual, self._previewed = residual, True
             self._preview(fit.values)
 
     def _preview(self, values: Mapping[str, float]) -> None:
