@@ -38,20 +38,22 @@ class SceneWidget:
         self.refresh()
 
     @vtk.calldata_type(vtk.VTK_OBJECT)
-    def _on_node(self, scene, event, node) -> None:
-        if self.concerns(node):
-            self._on_scene(scene, event)
+    def _on_node(self, scene, _event, node) -> None:
+        self._follow(scene, node)
+
+    def _on_scene(self, scene, _event) -> None:
+        self._follow(scene)
+
+    def _follow(self, scene, node=None) -> None:
+        if not shiboken6.isValid(self):  # Qt deleted the widget, Python still holds its shell
+            for tag in self._scene_tags:
+                scene.RemoveObserver(tag)
+        elif not (scene.IsBatchProcessing() or scene.IsClosing()) and (node is None or self.concerns(node)):
+            self.refresh()
 
     def concerns(self, node) -> bool:
         """Whether the widget could show this node."""
         return True
-
-    def _on_scene(self, scene, _event) -> None:
-        if not shiboken6.isValid(self):  # Qt deleted the widget, Python still holds its shell
-            for tag in self._scene_tags:
-                scene.RemoveObserver(tag)
-        elif not (scene.IsBatchProcessing() or scene.IsClosing()):
-            self.refresh()
 
     def refresh(self) -> None:
         """Show what the scene holds now."""
