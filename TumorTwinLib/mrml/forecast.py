@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from TumorTwinLib.mrml.colors import fill_color_table
 from TumorTwinLib.mrml.forecast_charts import show_charts
 from TumorTwinLib.mrml.forecast_tables import curve_columns, forecast_columns, measured_columns, parameter_columns
 from TumorTwinLib.mrml.run_nodes import RunNodes, file_under, folder_item, study_item
-from TumorTwinLib.mrml.segmentations import fill_segmentation
+from TumorTwinLib.mrml.segmentations import add_segment, fill_segmentation
 from TumorTwinLib.mrml.sequences import browse, filling_sequence
 from TumorTwinLib.mrml.steps import run_through
 from TumorTwinLib.mrml.tables import fill_table
@@ -70,7 +70,7 @@ def show_forecast(
 def showing_forecast(
     forecast: Forecast, *, run: str = "TumorTwin", study: int | None = None, day: float | None = None
 ) -> Generator[None, None, ForecastNodes]:
-    """``show_forecast`` in steps of one frame, so that a panel can let the user go on between them."""
+    """``show_forecast`` in steps of one region of one frame, so that a panel can let the user go on between them."""
     grid, window = yield from _checked_box(forecast)
     selected = len(forecast.days) - 1 if day is None else int(np.argmin(np.abs(np.asarray(forecast.days) - day)))
     nodes = RunNodes(forecast.patient_id, run)
@@ -78,6 +78,7 @@ def showing_forecast(
 
     color_table = nodes.get("vtkMRMLColorTableNode", "colors", "Tumor cell density colors")
     fill_color_table(color_table)
+    yield
     browser = nodes.get("vtkMRMLSequenceBrowserNode", "browser", f"{name} forecast")
     density_sequence = nodes.get("vtkMRMLSequenceNode", "density_sequence", f"{name} tumor cell density over time")
     regions_sequence = nodes.get("vtkMRMLSequenceNode", "regions_sequence", f"{name} predicted regions over time")
@@ -89,15 +90,17 @@ def showing_forecast(
             ("vtkMRMLSegmentationNode", "regions", "predicted regions", regions_sequence),
         )
     )
+    yield
     yield from filling_sequence(
         density_sequence, forecast.days, density,
-        lambda node, n: fill_volume(node, _density_image(forecast.cellularity[n][window], grid)),
+        lambda node, n: _filling_density(node, forecast.cellularity[n][window], grid),
     )  # fmt: skip
     yield from filling_sequence(
         regions_sequence, forecast.days, regions,
-        lambda node, n: _fill_regions(node, _region_masks(forecast, n, window, grid)),
+        lambda node, n: _filling_regions(node, forecast.cellularity[n][window], grid, forecast.thresholds),
     )  # fmt: skip
     browse(browser, [(density_sequence, density), (regions_sequence, regions)], selected)
+    yield
     _show_density(density, color_table)
     _show_regions(regions, forecast)
     yield
@@ -114,13 +117,16 @@ def showing_forecast(
     provenance.SetText(json.dumps(dict(forecast.provenance), indent=2, default=str))
     provenance.SetForceCreateStorageNode(slicer.vtkMRMLTextNode.CreateStorageNodeAlways)
 
+    yield
     volume_chart, cell_count_chart = show_charts(nodes, forecast, curve_table, measured_table)
+    yield
     nodes.remove_unused()
     folder = folder_item(study or study_item(forecast.patient_id, run), FOLDER)
     result = ForecastNodes(
         browser, density, density_sequence, regions, regions_sequence, color_table, table, curve_table,
         measured_table, parameter_table, volume_chart, cell_count_chart, provenance, folder,
     )  # fmt: skip
+    yield
     file_under(folder, [density, regions, volume_chart, cell_count_chart, table, measured_table, parameter_table])
     series = [
         chart.GetNthPlotSeriesNode(number)
@@ -168,19 +174,21 @@ def _checked_box(forecast: Forecast) -> Generator[None, None, tuple[Grid, tuple[
     return forecast.grid.crop(lower, upper), window
 
 
-def _density_image(field: np.ndarray, grid: Grid) -> Image:
+def _filling_density(node, field: np.ndarray, grid: Grid) -> Iterator[None]:
     steps = np.round(np.asarray(field, dtype=np.float32) / _DENSITY_STEP)
-    return Image(steps * np.float32(_DENSITY_STEP), grid, "density")
+    fill_volume(node, Image(steps * np.float32(_DENSITY_STEP), grid, "density"))
+    yield
 
 
-def _region_masks(forecast: Forecast, number: int, window: tuple[slice, ...], grid: Grid) -> dict[str, Image]:
-    field = forecast.cellularity[number][window]
-    return {region: Image(field >= level, grid, region) for region, level in forecast.thresholds.items()}
-
-
-def _fill_regions(node, masks: dict[str, Image]) -> None:
-    fill_segmentation(node, masks)
-    node.CreateClosedSurfaceRepresentation()  # smooth outlines and 3D surfaces on every day of the sequence
+def _filling_regions(node, field: np.ndarray, grid: Grid, thresholds: Mapping[str, float]) -> Iterator[None]:
+    """Segments with closed surfaces, for smooth outlines and 3D on every day of the sequence."""
+    first, *others = ((region, Image(field >= level, grid, region)) for region, level in thresholds.items())
+    fill_segmentation(node, dict([first]))
+    node.CreateClosedSurfaceRepresentation()
+    yield
+    for region, mask in others:
+        add_segment(node, region, mask)
+        yield
 
 
 def _show_density(volume, color_table) -> None:

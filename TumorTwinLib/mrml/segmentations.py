@@ -61,14 +61,22 @@ def fill_segmentation(node, masks: Mapping[str, Image]) -> None:
         converter.SerializeImageGeometry(matrix_from_affine(grid.ijk_to_ras), extent),
     )
     for region, mask in masks.items():
-        term = term_for(region)
-        segment = slicer.vtkSegment()
-        segment.SetName(term.name)
-        segment.SetColor(*term.color_fraction)
-        segment.SetTag(segment.GetTerminologyEntryTagName(), term.entry)
-        segment.SetTag(_REGION_TAG, region)
-        segment.AddRepresentation(_binary_labelmap(), _oriented_image(mask.array > 0, grid))
-        segmentation.AddSegment(segment, region)
+        add_segment(node, region, mask)
+
+
+def add_segment(node, region: str, mask: Image) -> None:
+    """Add a region to a segmentation that ``fill_segmentation`` filled, on the same grid.
+
+    Where the segmentation has closed surfaces, this segment gets one, too.
+    """
+    term = term_for(region)
+    segment = slicer.vtkSegment()
+    segment.SetName(term.name)
+    segment.SetColor(*term.color_fraction)
+    segment.SetTag(segment.GetTerminologyEntryTagName(), term.entry)
+    segment.SetTag(_REGION_TAG, region)
+    segment.AddRepresentation(_binary_labelmap(), _oriented_image(mask.array > 0, mask.grid))
+    node.GetSegmentation().AddSegment(segment, region)
 
 
 def masks_from_segmentation(node, grid: Grid | None = None) -> dict[str, Image]:

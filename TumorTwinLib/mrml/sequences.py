@@ -9,13 +9,15 @@ import numpy as np
 import slicer
 
 
-def filling_sequence(sequence, days: np.ndarray, proxy, fill_frame: Callable[[Any, int], None]) -> Iterator[None]:
-    """Replace the frames of a vtkMRMLSequenceNode, one a step.
+def filling_sequence(
+    sequence, days: np.ndarray, proxy, fill_frame: Callable[[Any, int], Iterator[None]]
+) -> Iterator[None]:
+    """Replace the frames of a vtkMRMLSequenceNode, in steps of one frame or less.
 
     Args:
         days: (n,) index values, stored as numbers with the unit day.
         proxy: a node of the frames' class; frames are made alike.
-        fill_frame: puts frame number n into the node it is given, which is outside the scene.
+        fill_frame: puts frame number n into the node it is given, which is outside the scene, in steps of its own.
     """
     sequence.RemoveAllDataNodes()
     sequence.SetIndexName("time")
@@ -27,7 +29,7 @@ def filling_sequence(sequence, days: np.ndarray, proxy, fill_frame: Callable[[An
         frame.SetName(f"{proxy.GetName()} day {day:g}")
         for attribute in proxy.GetAttributeNames():  # the proxy takes its attributes from the frame it shows
             frame.SetAttribute(attribute, proxy.GetAttribute(attribute))
-        fill_frame(frame, number)
+        yield from fill_frame(frame, number)
         sequence.SetDataNodeAtValue(frame, index_value(day))
         yield
 
