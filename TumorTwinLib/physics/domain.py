@@ -64,13 +64,18 @@ class Domain:
     def voxel_volume_mm3(self) -> float:
         return self.grid.voxel_volume_mm3
 
+    @property
+    def _window(self) -> tuple[slice, ...]:
+        """The cropped box on the grid."""
+        return tuple(slice(low, up) for low, up in zip(self.lower, self.upper, strict=True))
+
     def pack(self, values: np.ndarray, dtype=np.float32) -> np.ndarray:
         """(..., ni, nj, nk) on the grid to (..., X, Y, Z) in state layout, zero outside the mask."""
         if values.shape[-3:] != self.grid.shape:
             raise TumorTwinError(
                 f"A field of {values.shape[-3:]} voxels does not fit the model's {self.grid.shape} grid: resample it."
             )
-        box = values[..., *(slice(low, up) for low, up in zip(self.lower, self.upper, strict=True))]
+        box = values[(slice(None),) * (values.ndim - 3) + self._window]
         lead = tuple(range(box.ndim - 3))
         turned = box.transpose(*lead, *(len(lead) + axis for axis in self.axes))
         state = np.zeros((*box.shape[:-3], *self.state_shape), dtype=dtype)
@@ -78,15 +83,39 @@ class Domain:
         np.copyto(state[..., 1:-1, 1:-1, 1:-1], turned, where=inside, casting="unsafe")
         return state
 
-    def unpack(self, state: np.ndarray) -> np.ndarray:
-        """(..., X, Y, Z) in state layout to (..., ni, nj, nk) on the grid; zero outside the box."""
+    def unpack(self, state: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+        """(..., X, Y, Z) in state layout to (..., ni, nj, nk) on the grid, into ``out`` if given; zero outside the box.
+
+        ``out`` must hold zeros.
+        """
         inner = state[..., 1:-1, 1:-1, 1:-1]
         lead = tuple(range(inner.ndim - 3))
         back = np.argsort(self.axes)
         turned = inner.transpose(*lead, *(len(lead) + axis for axis in back))
-        values = np.zeros((*state.shape[:-3], *self.grid.shape), dtype=state.dtype)
-        values[..., *(slice(low, up) for low, up in zip(self.lower, self.upper, strict=True))] = turned
+        values = np.zeros((*state.shape[:-3], *self.grid.shape), dtype=state.dtype) if out is None else out
+        values[(slice(None),) * len(lead) + self._window] = turned
         return values
+
+    def crop(self, box: np.ndarray) -> Domain:
+        """The part of the domain in a box, closed on all sides.
+
+        Args:
+            box: (3, 2) first and one-past-last state voxel of each axis, without padding.
+        """
+        if np.array_equal(box, [[1, n - 1] for n in self.state_shape]):
+            return self
+        window = tuple(slice(int(low) - 1, int(high) + 1) for low, high in box)
+        mask = self.mask[window].copy()
+        faces = self.face_coefficients_per_mm2[(slice(None), *window)].copy()
+        for axis in range(3):
+            for plane in (0, -1):
+                mask[_plane(axis, plane)] = False
+                faces[(slice(None), *_plane(axis, plane))] = 0.0
+            faces[(axis, *_plane(axis, 1))] = 0.0
+        lower, upper = list(self.lower), list(self.upper)
+        for axis, (low, high) in zip(self.axes, box, strict=True):
+            lower[axis], upper[axis] = self.lower[axis] + int(low) - 1, self.lower[axis] + int(high) - 1
+        return Domain(self.grid, tuple(lower), tuple(upper), self.axes, mask, faces)
 
 
 def make_domain(grid: Grid, mask: np.ndarray, relative_diffusivity: np.ndarray | float = 1.0) -> Domain:
@@ -112,7 +141,8 @@ def make_domain(grid: Grid, mask: np.ndarray, relative_diffusivity: np.ndarray |
     relative = np.where(mask[box], relative, 0.0)
     if not np.isfinite(relative).all() or relative.min() < 0:
         raise TumorTwinError("The relative diffusivity has negative or non-finite voxels: check the tissue maps.")
-    axes = tuple(int(axis) for axis in np.argsort(relative.shape, kind="stable"))
+    first, second, third = (int(axis) for axis in np.argsort(relative.shape, kind="stable"))
+    axes = (first, second, third)
     inside = np.pad(mask[box].transpose(axes), 1)
     relative = np.pad(relative.transpose(axes), 1)
     spacing_mm = [grid.spacing_mm[axis] for axis in axes]
@@ -133,3 +163,8 @@ def _upper(axis: int) -> tuple[slice, ...]:
 def _lower(axis: int) -> tuple[slice, ...]:
     """The lower neighbours of ``_upper``."""
     return tuple(slice(None, -1) if a == axis else slice(None) for a in range(3))
+
+
+def _plane(axis: int, index: int) -> tuple[int | slice, ...]:
+    """All voxels with this index along ``axis``."""
+    return tuple(index if a == axis else slice(None) for a in range(3))

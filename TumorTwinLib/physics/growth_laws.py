@@ -16,4 +16,6 @@ def gompertz(volume_mm3, rate_per_day: float, capacity_mm3: float, days):
         capacity_mm3: K.
         days: t, scalar or array that broadcasts with ``volume_mm3``.
     """
-    return capacity_mm3 * (np.asarray(volume_mm3, dtype=float) / capacity_mm3) ** np.exp(-rate_per_day * np.asarray(days))
+    return capacity_mm3 * (np.asarray(volume_mm3, dtype=float) / capacity_mm3) ** np.exp(
+        -rate_per_day * np.asarray(days)
+    )

@@ -9,13 +9,15 @@ and the loops still vectorise. Rows of the base and of its tangents follow each 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numba
 import numpy as np
 
 # Contraction and reassociation let loops vectorise; NaN and infinity keep their meaning so that a failed run is seen.
 _FASTMATH = {"contract", "reassoc", "nsz", "arcp"}
-_compiled = numba.njit(fastmath=_FASTMATH, error_model="numpy", nogil=True, cache=True)
-_inlined = numba.njit(inline="always")  # a call costs as much as a dozen voxels
+_compiled: Callable[[Callable], Callable] = numba.njit(fastmath=_FASTMATH, error_model="numpy", nogil=True, cache=True)
+_inlined: Callable[[Callable], Callable] = numba.njit(inline="always")  # a call costs as much as a dozen voxels
 _ONE = np.uintp(1)
 _BLOCK = 8  # rows done for one field before the next: long enough for the prefetcher, short enough to stay in cache
 _TINY = 1e-30  # below this a tail is zero: float32 denormals would make every later pass many times slower
@@ -80,36 +82,34 @@ def _react_tangent_row(out, to, y, start, base, count, a, b, da, db):
 
 
 @_compiled
-def stage(
-    out, u, v, faces, scale, rows, box, alpha, gamma, omega, d_alpha, d_gamma, d_diffusivity, react, a, b, da, db
-):
+def stage(out, u, v, faces, scale, rows, alpha, gamma, omega, d_alpha, d_gamma, d_diffusivity, react, a, b, da, db):
     """One polynomial stage for all members.
 
     Args:
         out, u, v: (E, 1 + P, X, Y, Z); ``out`` is neither of the others.
-        faces: (3, X, Y, Z) face coefficients; rows: (2, X, Y); box: (3, 2) active box in state voxels.
+        faces: (3, X, Y, Z) face coefficients; rows: (2, X, Y) where the mask begins and ends in every row.
         alpha, gamma, d_alpha, d_gamma: (E,); omega: scalar weight of what ``out`` holds, which is not read where zero.
         d_diffusivity: (E, 1 + P) derivative of each member's diffusivity by each parameter, zero for the base.
         react: apply the Moebius map with a, b (E,) and its derivatives da, db (E, 1 + P).
     """
-    members, fields, row = u.shape[0], u.shape[1], u.shape[4]
-    plane = u.shape[3] * row
-    volume = u.shape[2] * plane
+    members, fields, planes, lines, row = u.shape
+    plane = lines * row
+    volume = planes * plane
     out, u, v, faces = out.reshape(-1), u.reshape(-1), v.reshape(-1), faces.reshape(-1)
     w = out if omega != 0 else u
     y = np.zeros((1 + fields) * _BLOCK * row, u.dtype)  # rows of x(v) of the base, then the result of every field
     zero, one = u.dtype.type(0), u.dtype.type(1)
-    for i in range(box[0, 0], box[0, 1]):
+    for i in range(1, planes - 1):
         for e in range(members):
             base = e * fields * volume
             first = -1 if fields > 1 and d_gamma[e] != 0 else 0
-            for j0 in range(box[1, 0], box[1, 1], _BLOCK):
-                block = min(_BLOCK, box[1, 1] - j0)
+            for j0 in range(1, lines - 1, _BLOCK):
+                block = min(_BLOCK, lines - 1 - j0)
                 for m in range(first, fields):
                     al, ga, om = (alpha[e], gamma[e], omega) if m >= 0 else (zero, one, zero)
                     for r in range(block):
-                        lo = max(rows[0, i, j0 + r], box[2, 0])
-                        count = min(rows[1, i, j0 + r], box[2, 1]) - lo
+                        lo = rows[0, i, j0 + r]
+                        count = rows[1, i, j0 + r] - lo
                         at = i * plane + (j0 + r) * row + lo
                         to = ((1 + m) * _BLOCK + r) * row
                         start = base + max(m, 0) * volume + at
@@ -118,8 +118,8 @@ def stage(
                             _add_row(y, to, d_diffusivity[e, m], d_alpha[e], u, base + at, d_gamma[e], r * row, count)
                 for m in range(fields):
                     for r in range(block):
-                        lo = max(rows[0, i, j0 + r], box[2, 0])
-                        count = min(rows[1, i, j0 + r], box[2, 1]) - lo
+                        lo = rows[0, i, j0 + r]
+                        count = rows[1, i, j0 + r] - lo
                         to = base + m * volume + i * plane + (j0 + r) * row + lo
                         start, start0 = ((1 + m) * _BLOCK + r) * row, (_BLOCK + r) * row
                         if not react:
@@ -131,18 +131,18 @@ def stage(
 
 
 @_compiled
-def react(u, rows, box, a, b, da, db):
+def react(u, rows, a, b, da, db):
     """The Moebius map alone, in place: half a reaction step at the ends of an interval."""
-    fields, row = u.shape[1], u.shape[4]
-    plane = u.shape[3] * row
-    volume = u.shape[2] * plane
-    members, u = u.shape[0], u.reshape(-1)
+    members, fields, planes, lines, row = u.shape
+    plane = lines * row
+    volume = planes * plane
+    u = u.reshape(-1)
     y = np.empty(fields * row, u.dtype)
     for e in range(members):
-        for i in range(box[0, 0], box[0, 1]):
-            for j in range(box[1, 0], box[1, 1]):
-                lo = max(rows[0, i, j], box[2, 0])
-                count = min(rows[1, i, j], box[2, 1]) - lo
+        for i in range(1, planes - 1):
+            for j in range(1, lines - 1):
+                lo = rows[0, i, j]
+                count = rows[1, i, j] - lo
                 base = e * fields * volume + i * plane + j * row + lo
                 for m in range(fields):
                     _copy_row(y, m * row, u, base + m * volume, count)
@@ -152,34 +152,34 @@ def react(u, rows, box, a, b, da, db):
 
 
 @_compiled
-def largest_near_faces(u, box, reach):
-    """(6,) largest ``|u|`` of any member within ``reach`` voxels of each face of the box: lower, upper of each axis."""
-    found = np.zeros(6)
-    for side in range(6):
-        slab = box.copy()
-        axis = side // 2
-        if side % 2 == 0:
-            slab[axis, 1] = min(box[axis, 0] + reach, box[axis, 1])
-        else:
-            slab[axis, 0] = max(box[axis, 1] - reach, box[axis, 0])
-        top = u.dtype.type(0)
-        for e in range(u.shape[0]):
-            for i in range(slab[0, 0], slab[0, 1]):
-                for j in range(slab[1, 0], slab[1, 1]):
-                    for k in range(slab[2, 0], slab[2, 1]):
-                        top = max(top, abs(u[e, 0, i, j, k]))
-        found[side] = top
+def largest_near_faces(u, reach):
+    """(3, 2) largest ``|u|`` of any member within ``reach`` voxels of the lower and the upper end of each axis."""
+    found = np.zeros((3, 2))
+    for axis in range(3):
+        for side in range(2):
+            slab = np.array([[1, u.shape[2] - 1], [1, u.shape[3] - 1], [1, u.shape[4] - 1]])
+            if side == 0:
+                slab[axis, 1] = min(1 + reach, slab[axis, 1])
+            else:
+                slab[axis, 0] = max(slab[axis, 1] - reach, 1)
+            top = u.dtype.type(0)
+            for e in range(u.shape[0]):
+                for i in range(slab[0, 0], slab[0, 1]):
+                    for j in range(slab[1, 0], slab[1, 1]):
+                        for k in range(slab[2, 0], slab[2, 1]):
+                            top = max(top, abs(u[e, 0, i, j, k]))
+            found[axis, side] = top
     return found
 
 
 @_compiled
-def squared_difference(u, v, box):
-    """(2, E) sums over the box of ``(u - v)^2`` and ``v^2`` of each member's base field."""
+def squared_difference(u, v):
+    """(2, E) sums of ``(u - v)^2`` and ``v^2`` of each member's base field."""
     sums = np.zeros((2, u.shape[0]))
     for e in range(u.shape[0]):
-        for i in range(box[0, 0], box[0, 1]):
-            for j in range(box[1, 0], box[1, 1]):
-                for k in range(box[2, 0], box[2, 1]):
+        for i in range(1, u.shape[2] - 1):
+            for j in range(1, u.shape[3] - 1):
+                for k in range(1, u.shape[4] - 1):
                     gap, size = np.float64(u[e, 0, i, j, k]) - v[e, 0, i, j, k], np.float64(v[e, 0, i, j, k])
                     sums[0, e] += gap * gap
                     sums[1, e] += size * size

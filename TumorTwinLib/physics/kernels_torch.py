@@ -13,12 +13,12 @@ import torch
 _SLAB_VOXELS = 2**18  # over all members and fields; a megabyte per temporary
 
 
-def stage(out, u, v, faces, scale, box, alpha, gamma, omega, d_alpha, d_gamma, d_diffusivity, react, a, b, da, db):
+def stage(out, u, v, faces, scale, alpha, gamma, omega, d_alpha, d_gamma, d_diffusivity, react, a, b, da, db):
     """One polynomial stage; arguments as ``kernels_numba.stage``, as tensors, without the row ranges."""
     alpha, gamma, d_alpha, d_gamma = (x[:, None, None, None, None] for x in (alpha, gamma, d_alpha, d_gamma))
     gain = d_diffusivity[:, :, None, None, None]
     buffers: list[torch.Tensor] = []
-    for part in _slabs(out, box):
+    for part in _slabs(out):
         y = _shifted(v, faces, scale, part, buffers)
         base = u[(..., *part)][:, :1]
         by_diffusivity = (d_alpha * base).addcmul_(d_gamma, y[:, :1]) if u.shape[1] > 1 else None
@@ -32,43 +32,41 @@ def stage(out, u, v, faces, scale, box, alpha, gamma, omega, d_alpha, d_gamma, d
         out[(..., *part)] = y
 
 
-def react(u, box, a, b, da, db):
+def react(u, a, b, da, db):
     """The Moebius map alone, in place."""
-    for part in _slabs(u, box):
+    for part in _slabs(u):
         _moebius(u[(..., *part)], a, b, da, db)
 
 
-def largest_near_faces(u, box, reach):
-    """(6,) as ``kernels_numba.largest_near_faces``."""
+def largest_near_faces(u, reach):
+    """(3, 2) as ``kernels_numba.largest_near_faces``."""
+    base = u[:, 0, 1:-1, 1:-1, 1:-1].abs()
     found = []
     for axis in range(3):
-        low, high = int(box[axis][0]), int(box[axis][1])
-        for start, stop in ((low, min(low + reach, high)), (max(high - reach, low), high)):
-            window = [slice(int(a), int(b)) for a, b in box]
-            window[axis] = slice(start, stop)
-            found.append(u[(slice(None), 0, *window)].abs().max())
-    return torch.stack(found)
+        voxels = base.shape[1 + axis]
+        width = min(reach, voxels)
+        found.append([base.narrow(1 + axis, start, width).max() for start in (0, voxels - width)])
+    return torch.stack([torch.stack(ends) for ends in found])
 
 
-def squared_difference(u, v, box):
+def squared_difference(u, v):
     """(2, E) as ``kernels_numba.squared_difference``."""
     sums = torch.zeros((2, u.shape[0]), dtype=torch.float64, device=u.device)
-    for part in _slabs(u, box):
+    for part in _slabs(u):
         size = v[(..., *part)][:, 0].double()
         gap = u[(..., *part)][:, 0] - size
         sums += torch.stack([gap.square().sum(dim=(1, 2, 3)), size.square().sum(dim=(1, 2, 3))])
     return sums
 
 
-def _slabs(state, box) -> Iterator[tuple[slice, ...]]:
-    """The active box in pieces along the first axis."""
-    (first, last), *others = ((int(low), int(high)) for low, high in box)
-    planes = last - first
+def _slabs(state) -> Iterator[tuple[slice, ...]]:
+    """Everything but the padding, in pieces along the first axis."""
+    members, fields, *sizes = state.shape
+    first, last, planes = 1, sizes[0] - 1, sizes[0] - 2
     if state.device.type == "cpu":
-        voxels = state.shape[0] * state.shape[1] * (others[0][1] - others[0][0]) * (others[1][1] - others[1][0])
-        planes = max(4, _SLAB_VOXELS // voxels)
+        planes = max(4, _SLAB_VOXELS // (members * fields * sizes[1] * sizes[2]))
     for start in range(first, last, planes):
-        yield slice(start, min(start + planes, last)), *(slice(low, high) for low, high in others)
+        yield slice(start, min(start + planes, last)), slice(1, sizes[1] - 1), slice(1, sizes[2] - 1)
 
 
 def _shifted(v, faces, scale, part, buffers):

@@ -72,8 +72,8 @@ class Solution:
     Args:
         status, message: how it ended, and what to do if not completed.
         days: (n,) outputs reached.
-        cellularity: (n, E, ni, nj, nk) on the domain's grid; empty with ``keep_fields=False``.
-        tangents: (n, E, P, ni, nj, nk) derivative by each parameter; empty without parameters.
+        cellularity: (n, E, ni, nj, nk) on the domain's grid; without outputs with ``keep_fields=False``.
+        tangents: (n, E, P, ni, nj, nk) derivative by each parameter, likewise.
         error_estimate: relative L2 error accumulated from the probes, about the largest over the outputs; NaN for a
             rerun on a plan, which has no probes.
         plan: the steps taken.
@@ -120,7 +120,7 @@ def solve(
     settings = settings or SolverSettings()
     outputs = [float(day) for day in output_days]
     _check(domain, initial, reaction, diffusivity_mm2_per_day, outputs, start_day, plan)
-    backend = make_backend(domain, name=settings.backend, dtype=settings.dtype, device=settings.device)
+    backend = make_backend(name=settings.backend, dtype=settings.dtype, device=settings.device)
     stepper = Stepper(domain, backend, initial, diffusivity_mm2_per_day, reaction)
     run = _Run(stepper, settings, start_day, outputs, plan, trackers, keep_fields)
     began, cpu = time.perf_counter(), time.process_time()
@@ -140,7 +140,14 @@ def solve(
     }
     taken = StepPlan(tuple(run.ends), tuple(run.degrees))
     return Solution(
-        status, message, np.array(run.days), np.array(run.fields), np.array(run.tangents), run.error, taken, stats
+        status,
+        message,
+        np.array(run.days),
+        run.fields[: len(run.days)],
+        run.tangents[: len(run.days)],
+        run.error,
+        taken,
+        stats,
     )
 
 
@@ -191,8 +198,10 @@ class _Run:
         self.ends: list[float] = []
         self.degrees: list[int] = []
         self.days: list[float] = []
-        self.fields: list[np.ndarray] = []
-        self.tangents: list[np.ndarray] = []
+        shape, dtype = stepper.domain.grid.shape, stepper.backend.dtype
+        count, members, parameters = len(outputs) if keep_fields else 0, self.reaction.members, self.reaction.parameters
+        self.fields = np.zeros((count, members, *shape), dtype)
+        self.tangents = np.zeros((count, members, parameters, *shape), dtype)
         self.error = 0.0 if plan is None else math.nan
         horizon = outputs[-1] - start_day
         self.rate_allowed = _SAFETY * settings.tolerance / horizon if horizon > 0 else math.inf
@@ -220,13 +229,14 @@ class _Run:
             middle, length = 0.5 * (self.day + end), end - self.day
             self.probe_in -= 1
             pause = end in self.breaks or end >= self.outputs[-1] or (self.plan is None and self.probe_in <= 0)
-            step = None if pause else self._next_step(end)
-            until = end if pause else 0.5 * (end + step[0])
+            following = step if pause else self._next_step(end)
+            until = end if pause else 0.5 * (end + following[0])
             self.stepper.diffuse(length, degree, self.reaction.flow(middle, until))
             self._record(end, degree)
             if pause:
                 self._arrive()
                 return
+            step = following
 
     def _next_step(self, start: float) -> tuple[float, int]:
         """End and degree of the step that begins at ``start``: equal steps up to the next landing."""
@@ -292,11 +302,10 @@ class _Run:
         """The state is whole at ``self.day``: give the output, then apply kills that differ between voxels."""
         if self.day in self.outputs:
             self._check_finite(self.day)
-            self.days.append(self.day)
             if self.keep:
-                self.fields.append(self.stepper.cellularity())
-                if self.reaction.parameters:
-                    self.tangents.append(self.stepper.tangents())
+                self.stepper.cellularity(self.fields[len(self.days)])
+                self.stepper.tangents(self.tangents[len(self.days)])
+            self.days.append(self.day)
             for tracker in self.trackers:
                 tracker.output(self.day, self.stepper)
         for kill in self.reaction.fields:

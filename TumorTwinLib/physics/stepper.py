@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from TumorTwinLib.geometry import bounding_box
+from TumorTwinLib.physics.backends import NumbaBackend, TorchBackend
 from TumorTwinLib.physics.domain import Domain
 from TumorTwinLib.physics.propagator import choose_degree, clenshaw_stages
 from TumorTwinLib.physics.reaction import LogisticReaction, Moebius, Rate
@@ -16,8 +17,9 @@ _MARGIN = 4  # voxels by which the box grows, so that it need not grow at every 
 class Stepper:
     """State of an ensemble with tangents, advanced in place.
 
-    Arrays are (E, 1 + P, X, Y, Z): member, then the field followed by its derivative by each parameter. Three buffers
-    suffice: a stage writes over the one it adds to, and the last stage's buffer becomes the state.
+    Arrays are (E, 1 + P, X, Y, Z): member, then the field followed by its derivative by each parameter. They hold the
+    active box alone, so that rows lie close together in memory. Three buffers suffice: a stage writes over the one it
+    adds to, and the last stage's buffer becomes the state.
 
     Args:
         initial: (E, 1 + P, ni, nj, nk) on the domain's grid; copied.
@@ -25,13 +27,18 @@ class Stepper:
     """
 
     def __init__(
-        self, domain: Domain, backend, initial: np.ndarray, diffusivity_mm2_per_day: Rate, reaction: LogisticReaction
+        self,
+        domain: Domain,
+        backend: NumbaBackend | TorchBackend,
+        initial: np.ndarray,
+        diffusivity_mm2_per_day: Rate,
+        reaction: LogisticReaction,
     ) -> None:
         self.domain, self.backend, self.reaction = domain, backend, reaction
         packed = domain.pack(initial, backend.dtype)
-        self._box = _audible_box(packed)
-        self.u = backend.array(packed)
-        self._scratch = [backend.zeros(packed.shape) for _ in range(2)]
+        self._limits = np.array([[1, n - 1] for n in domain.state_shape])
+        self._enter(_within(_audible_box(packed), self._limits))
+        self.u = backend.array(packed[(slice(None), slice(None), *_window(self._box, self._limits))])
         self._diffusivity = diffusivity_mm2_per_day.value
         base = np.zeros((len(self._diffusivity), 1))
         self._d_diffusivity = backend.array(np.concatenate([base, diffusivity_mm2_per_day.derivative], axis=1))
@@ -50,7 +57,7 @@ class Stepper:
         return choose_degree(float(self._z(length_days).max()), spectral_tolerance)
 
     def react(self, flow: Moebius) -> None:
-        self.backend.react(self.u, self._box, *self._moebius(flow))
+        self.backend.react(self._operator, self.u, *self._moebius(flow))
 
     def diffuse(self, length_days: float, degree: int, flow: Moebius) -> None:
         """``exp(dt D L)`` in ``degree`` passes, the last of which also applies ``flow``."""
@@ -62,7 +69,9 @@ class Stepper:
         for number, scalars in enumerate(self._stages[key]):
             out = self._scratch[number % 2]  # holds the last but one result, which the stage adds its share of
             map_ = self._moebius(flow) if number == last else self._nothing
-            self.backend.stage(out, self.u, latest, self._box, *scalars, self._d_diffusivity, number == last, *map_)
+            self.backend.stage(
+                self._operator, out, self.u, latest, *scalars, self._d_diffusivity, number == last, *map_
+            )
             latest = out
         self._scratch[last % 2], self.u = self.u, latest
         self.stage_count += degree
@@ -75,30 +84,32 @@ class Stepper:
             factor: (E, ni, nj, nk) survival.
             tangent_gain: (E, P, ni, nj, nk) derivative of its logarithm.
         """
-        state = self.domain.unpack(self.backend.to_numpy(self.u))  # a new array
-        state[:, 1:] += tangent_gain * state[:, :1]
-        state *= factor[:, None]
-        self.u = self.backend.array(self.domain.pack(state, self.backend.dtype))
+        kill, gain = (self.backend.array(self._part.pack(x, self.backend.dtype)) for x in (factor, tangent_gain))
+        self.u[:, 1:] += gain * self.u[:, :1]
+        self.u *= kill[:, None]
 
     def snapshot(self):
         """A copy of the state that ``exchange`` brings back."""
-        return self.backend.copy(self.u)
+        return self.backend.copy(self.u), self._box
 
     def exchange(self, snapshot):
-        """Put a snapshot in place of the state, which is returned. The box stays: outside its old one all is silent."""
-        replaced, self.u = self.u, snapshot
+        """Put a snapshot in place of the state, which is returned as another."""
+        replaced = self.u, self._box
+        self.u = self._moved(*snapshot)
         return replaced
 
-    def difference(self, other) -> float:
-        """Relative L2 difference of the fields from another state's, the largest over members."""
-        gap, size = self.backend.squared_difference(other, self.u, self._box)
+    def difference(self, snapshot) -> float:
+        """Relative L2 difference of the fields from a snapshot, the largest over members."""
+        gap, size = self.backend.squared_difference(self._moved(*snapshot), self.u)
         return float(np.sqrt(gap / np.maximum(size, 1e-60)).max())
 
-    def cellularity(self) -> np.ndarray:
-        return self.domain.unpack(self.backend.to_numpy(self.u[:, 0]))
+    def cellularity(self, out: np.ndarray | None = None) -> np.ndarray:
+        """(E, ni, nj, nk) fields on the domain's grid, into ``out``, which must hold zeros, if given."""
+        return self._part.unpack(self.backend.to_numpy(self.u[:, 0]), out)
 
-    def tangents(self) -> np.ndarray:
-        return self.domain.unpack(self.backend.to_numpy(self.u[:, 1:]))
+    def tangents(self, out: np.ndarray | None = None) -> np.ndarray:
+        """(E, P, ni, nj, nk) derivatives by every parameter, likewise."""
+        return self._part.unpack(self.backend.to_numpy(self.u[:, 1:]), out)
 
     def _z(self, length_days: float) -> np.ndarray:
         return 0.5 * length_days * self._diffusivity * self.domain.rate_bound_per_mm2
@@ -119,21 +130,54 @@ class Stepper:
     def _make_room(self, reach: int) -> None:
         """Grow the box until no audible voxel is within ``reach`` of a face that is not the domain's own.
 
-        A stage carries cells one voxel further, so a step of ``reach`` stages then loses none through the faces.
+        A stage carries cells one voxel further, so a step of ``reach`` stages then meets none of these faces.
         """
-        limits = np.array([[1, n - 1] for n in self.domain.state_shape])
-        while True:
-            loud = self.backend.largest_near_faces(self.u, self._box, reach).reshape(3, 2) > _SILENT
-            grow = loud & (self._box != limits)
-            if not grow.any():
-                return
-            self._box[:, 0] = np.maximum(self._box[:, 0] - _MARGIN * grow[:, 0], limits[:, 0])
-            self._box[:, 1] = np.minimum(self._box[:, 1] + _MARGIN * grow[:, 1], limits[:, 1])
+        if np.array_equal(self._box, self._limits):
+            return
+        wider = self._box
+        for depth in range(reach, 0, -_MARGIN):  # what is loud so near needs a margin more than what is loud farther in
+            loud = self.backend.largest_near_faces(self.u, depth) > _SILENT
+            if not loud.any():
+                break
+            wider = _within(wider + _MARGIN * loud * [-1, 1], self._limits)
+        if not np.array_equal(wider, self._box):
+            state = self.u, self._box
+            self._enter(wider)
+            self.u = self._moved(*state)
+
+    def _enter(self, box: np.ndarray) -> None:
+        """Make ``box`` the active one, with empty scratch arrays."""
+        self._box, self._operator, self._scratch = box, (), []  # frees the old before the new is made
+        self._part = self.domain.crop(box)
+        bound = self.domain.rate_bound_per_mm2  # of the whole domain, so that stages do not change with the box
+        self._operator = self.backend.operator(self._part, 2.0 / bound if bound > 0 else 0.0)
+        shape = (self.reaction.members, 1 + self.reaction.parameters, *self._part.state_shape)
+        self._scratch = [self.backend.zeros(shape) for _ in range(2)]
+
+    def _moved(self, state, box: np.ndarray):
+        """A state of an earlier, smaller box in the present one."""
+        if np.array_equal(box, self._box):
+            return state
+        moved = self.backend.zeros((*state.shape[:2], *self._part.state_shape))
+        moved[(slice(None), slice(None), *_window(box, self._box))] = state
+        return moved
 
 
 def _audible_box(packed: np.ndarray) -> np.ndarray:
-    """(3, 2) state voxels that hold the initial field and its tangents; the whole domain where there is nothing."""
-    used = (np.abs(packed) > _SILENT).any(axis=(0, 1))
+    """(3, 2) state voxels that hold the initial field and its tangents, and a margin; all where there is nothing."""
+    used = np.logical_or.reduce([np.abs(field) > _SILENT for field in packed.reshape(-1, *packed.shape[2:])])
     if not used.any():
         return np.array([[1, n - 1] for n in used.shape])
-    return np.stack(bounding_box(used), axis=1)
+    return np.stack(bounding_box(used), axis=1) + [-_MARGIN, _MARGIN]
+
+
+def _within(box: np.ndarray, limits: np.ndarray) -> np.ndarray:
+    return np.clip(box, limits[:, :1], limits[:, 1:])
+
+
+def _window(box: np.ndarray, around: np.ndarray) -> tuple[slice, ...]:
+    """Where the padded array of ``box`` lies in that of a box around it."""
+    starts = box[:, 0] - around[:, 0]
+    return tuple(
+        slice(int(start), int(start + size)) for start, size in zip(starts, box[:, 1] - box[:, 0] + 2, strict=True)
+    )
