@@ -30,10 +30,14 @@ test: $(READY)  ## the whole test suite
 test-5.12: $(VENV_512)/.ready  ## the scene tests on the slicer-core of Slicer 5.12
 	@$(VENV_512)/bin/python -m pytest -q Testing/mrml
 
-bench: $(READY)  ## measure speed and memory, then rewrite docs/figures.md
+# Figures are of one core, unless they say otherwise.
+bench study: export OMP_NUM_THREADS = 1
+
+bench: $(READY)  ## measure speed, memory and accuracy, then rewrite docs/figures.md and docs/forecast.md
 	@set -e; for file in Testing/Benchmarks/bench_*.py; do \
 	    name=$$(basename $$file .py); echo "$$name"; $(RUN) -m Testing.Benchmarks.$$name; \
 	done
+	@$(RUN) -m Testing.Benchmarks.forecast_document
 	@$(RUN) -m Testing.Benchmarks.tables
 
 study: $(READY)  ## measure accuracy on research data (minutes to hours), then rewrite docs/figures.md
