@@ -5,7 +5,11 @@ from __future__ import annotations
 import pytest
 
 pytest.importorskip("slicer", reason="slicer-core is not installed: pip install slicer-core")
-pytest.importorskip("PySide6", reason="PySide6 is not installed: pip install -e .[dev]")
+pytest.importorskip(
+    "Testing.host.pythonqt.source",
+    reason="Qt is not installed: pip install -e .[dev], on Debian apt-get install libegl1 libgl1 libxkbcommon0",
+    exc_type=ImportError,
+)
 
 
 @pytest.fixture(scope="module")

@@ -111,8 +111,11 @@ def _add_what_pythonqt_has(module: types.ModuleType) -> None:
     def find_children(self, kind, name=None):
         return tuple(pyside_find_children(self, class_of(kind), *([] if name is None else [name])))
 
+    def delete(self):
+        shiboken6.delete(self)
+
     QtCore.QObject.findChild = find_child
     QtCore.QObject.findChildren = find_children
     QtCore.QObject.className = lambda self: self.metaObject().className()
-    QtCore.QObject.delete = shiboken6.delete
+    QtCore.QObject.delete = delete
     QtCore.QObject.isWidgetType = lambda self: isinstance(self, QtWidgets.QWidget)

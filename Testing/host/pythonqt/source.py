@@ -10,6 +10,9 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 from PySide6 import QtCore, QtGui, QtTest, QtUiTools, QtWidgets  # noqa: E402
 
+if not isinstance(QtCore.Qt.Checked, int):
+    raise RuntimeError("PySide6 was imported before Testing.host.pythonqt.source, with other enumerations.")
+
 __all__ = ["NAMESPACES", "QtCore", "QtGui", "QtTest", "QtUiTools", "QtWidgets", "qobject_classes"]
 
 # PythonQt has one flat namespace.
