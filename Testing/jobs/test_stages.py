@@ -12,9 +12,10 @@ import pytest
 
 from TumorTwinLib.errors import CancelledError, TumorTwinError
 from TumorTwinLib.inference.least_squares import FitStatus
+from TumorTwinLib.jobs.observer import Observer
 from TumorTwinLib.jobs.protocol import CALIBRATE, FORECAST
 from TumorTwinLib.jobs.spec import JobSpec
-from TumorTwinLib.jobs.stages import Observer, compute, fit_notices
+from TumorTwinLib.jobs.stages import compute, fit_notices
 
 SPEC = JobSpec(horizon_days=30.0, frame_every_days=10.0, resolution_mm=4.0, seed=5)
 DAYS = [0.0, 30.0, 60.1875, 70.1875, 80.1875, 90.1875]
@@ -180,9 +181,9 @@ def test_a_weak_fit_is_said(status, informed, expected):
     assert [notice.startswith(start) for notice, start in zip(notices, expected, strict=True)] == [True] * len(expected)
 
 
-@pytest.mark.parametrize("module", ["spec", "runner", "job_folder"])
-def test_who_only_starts_jobs_loads_no_solver(module, repository):
-    """Slicer's own process: what it imports, the user waits for."""
+@pytest.mark.parametrize("module", ["spec", "runner", "job_folder", "folder_run"])
+def test_the_solver_is_loaded_when_a_job_needs_it(module, repository):
+    """What Slicer itself imports, its user waits for; and a worker must heed a request to stop from the start."""
     code = f"import sys, TumorTwinLib.jobs.{module}; print(' '.join(sys.modules))"
     run = subprocess.run([sys.executable, "-c", code], cwd=repository, capture_output=True, text=True, check=True)
     assert set(run.stdout.split()) & {"scipy", "numba", "torch", "SimpleITK", "TumorTwinLib.physics.solver"} == set()

@@ -11,21 +11,23 @@ import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from TumorTwinLib.errors import CancelledError, TumorTwinError
 from TumorTwinLib.forecast import ParameterValue
 from TumorTwinLib.geometry import Grid
-from TumorTwinLib.inference.calibration import FitSoFar, MapResult
 from TumorTwinLib.inference.least_squares import FitStatus
-from TumorTwinLib.jobs.checkpoint import EvaluationFolder, fingerprints
 from TumorTwinLib.jobs.frames import Frame, FrameFolder, frames_of
 from TumorTwinLib.jobs.job_folder import load_patient
+from TumorTwinLib.jobs.observer import Observer
 from TumorTwinLib.jobs.protocol import READ, End, Ending, Error, Event, Notice, Progress
 from TumorTwinLib.jobs.result_store import RESULT_FILE, FitSummary, JobResult, read_result, write_result
 from TumorTwinLib.jobs.spec import read_spec
-from TumorTwinLib.jobs.stages import Observer, compute
+
+if TYPE_CHECKING:
+    from TumorTwinLib.inference.calibration import FitSoFar, MapResult
 
 logger = logging.getLogger("TumorTwin.jobs")
 
@@ -66,6 +68,8 @@ class FolderRun(Observer):
         """Everything up to the solver's first step; nothing is written."""
         error = None
         try:
+            from TumorTwinLib.jobs.stages import compute
+
             spec = read_spec(self._folder)
             self._emit(Progress(READ))
             with contextlib.suppress(CancelledError):
@@ -76,9 +80,15 @@ class FolderRun(Observer):
         return self._say_end(Ending.COMPLETED, "The job would run.", error)
 
     def _compute(self) -> JobResult:
+        self._go_on()
         spec = read_spec(self._folder)
         self._emit(Progress(READ))
+        # Half a second to import, during which a request to stop is already heard.
+        from TumorTwinLib.jobs.checkpoint import EvaluationFolder, fingerprints
+        from TumorTwinLib.jobs.stages import compute
+
         patient = load_patient(spec, self._folder)
+        self._go_on()
         whole, fit = fingerprints(spec, patient)
         finished = self._finished_before(whole)
         if finished is not None:
@@ -89,6 +99,10 @@ class FolderRun(Observer):
         self._result = replace(self._result, fingerprint=whole, patient_id=patient.patient_id)
         outcome = compute(spec, patient, self, EvaluationFolder(self._folder, fit))
         return replace(self._result, forecast=outcome.forecast, notices=outcome.notices)
+
+    def _go_on(self) -> None:
+        if self._cancelled():
+            raise CancelledError("Stopped on request.")
 
     def _finished_before(self, fingerprint: str) -> JobResult | None:
         try:

@@ -10,9 +10,9 @@ import numpy as np
 
 from TumorTwinLib.errors import CancelledError
 from TumorTwinLib.forecast import Forecast
-from TumorTwinLib.geometry import Grid
 from TumorTwinLib.inference.calibration import Evaluation, FitSoFar, MapCalibration, MapResult
 from TumorTwinLib.inference.least_squares import FitStatus
+from TumorTwinLib.jobs.observer import Observer
 from TumorTwinLib.jobs.protocol import CALIBRATE, FORECAST, Progress
 from TumorTwinLib.jobs.spec import JobSpec
 from TumorTwinLib.models.registry import find_cancer
@@ -25,29 +25,6 @@ _REPORT_EVERY_S = 0.2
 _USUAL_MODEL_RUNS = 12  # of a calibration: all there is to estimate the time left from
 _COARSE = 10.0  # previews are solved with a tolerance this much wider
 _PREVIEW_GAIN = 2.0 / 3.0  # a fit whose residual fell to this share of the last one shown is worth another look
-
-
-class Observer:
-    """Who watches a job: override what you need."""
-
-    def progress(self, progress: Progress) -> None:
-        """At the start of every stage, then a few times a second."""
-
-    def fit(self, fit: FitSoFar) -> None:
-        """After every model run of a calibration."""
-
-    def calibrated(self, fit: MapResult) -> None:
-        """Once, when the calibration is done."""
-
-    def frame(self, day: float, cellularity: np.ndarray, grid: Grid, *, preview: bool) -> None:
-        """At every day of the forecast as it is solved; before that, of previews of the fit so far."""
-
-    def warning(self, sentence: str) -> None:
-        """Something the user should know."""
-
-    def cancelled(self) -> bool:
-        """Asked before every step; True stops the job."""
-        return False
 
 
 @dataclass(frozen=True, eq=False)

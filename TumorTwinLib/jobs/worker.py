@@ -19,7 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 WRONG_COMMAND = 2
-_PATIENCE_S = 0.4  # for work that cannot be interrupted, such as reading a file or compiling
+_PATIENCE_S = 0.25  # for work that cannot be interrupted, such as reading a file or compiling
 _MOST_THREADS = 8  # more would wait for memory
 _THREAD_COUNTS = (
     "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS",
@@ -40,14 +40,13 @@ def main(arguments: list[str]) -> int:
     say = _take_standard_output(stop)
     _limit_threads()
 
+    import logging
+
+    from TumorTwinLib.jobs.folder_run import FolderRun  # these load NumPy, which reads the number of threads
     from TumorTwinLib.jobs.protocol import Start, encode
     from TumorTwinLib.version import VERSION
 
     say(encode(Start(os.getpid(), VERSION)))
-    import logging
-
-    from TumorTwinLib.jobs.folder_run import FolderRun  # half a second; who waits knows by now that we are here
-
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     run = FolderRun(Path(arguments[1]).absolute(), lambda event: say(encode(event)), stop.is_set)
     threading.Thread(target=_stop_in_time, args=[run, stop], daemon=True).start()

@@ -1,0 +1,36 @@
+"""Who watches a job while it is computed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from TumorTwinLib.geometry import Grid
+from TumorTwinLib.jobs.protocol import Progress
+
+if TYPE_CHECKING:
+    from TumorTwinLib.inference.calibration import FitSoFar, MapResult
+
+
+class Observer:
+    """Override what you need; told in the thread that computes."""
+
+    def progress(self, progress: Progress) -> None:
+        """At the start of every stage, then a few times a second."""
+
+    def fit(self, fit: FitSoFar) -> None:
+        """After every model run of a calibration."""
+
+    def calibrated(self, fit: MapResult) -> None:
+        """Once, when the calibration is done."""
+
+    def frame(self, day: float, cellularity: np.ndarray, grid: Grid, *, preview: bool) -> None:
+        """At every day of the forecast as it is solved, (ni, nj, nk); before that, of previews of the fit so far."""
+
+    def warning(self, sentence: str) -> None:
+        """Something the user should know."""
+
+    def cancelled(self) -> bool:
+        """Asked before every step; True stops the job."""
+        return False
