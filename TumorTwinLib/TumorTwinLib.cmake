@@ -17,6 +17,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorTwinLib/jobs/folder_run.py
   TumorTwinLib/jobs/frames.py
   TumorTwinLib/jobs/job_folder.py
+  TumorTwinLib/jobs/observer.py
   TumorTwinLib/jobs/patient_store.py
   TumorTwinLib/jobs/processes.py
   TumorTwinLib/jobs/protocol.py
@@ -58,6 +59,8 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorTwinLib/mrml/scene.py
   TumorTwinLib/mrml/segmentations.py
   TumorTwinLib/mrml/sequences.py
+  TumorTwinLib/mrml/shown_forecast.py
+  TumorTwinLib/mrml/steps.py
   TumorTwinLib/mrml/subject_hierarchy_items.py
   TumorTwinLib/mrml/tables.py
   TumorTwinLib/mrml/terminal.py
@@ -81,6 +84,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorTwinLib/physics/__init__.py
   TumorTwinLib/physics/backends.py
   TumorTwinLib/physics/domain.py
+  TumorTwinLib/physics/growth_laws.py
   TumorTwinLib/physics/kernels_numba.py
   TumorTwinLib/physics/kernels_torch.py
   TumorTwinLib/physics/propagator.py
@@ -91,10 +95,13 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorTwinLib/report/__init__.py
   TumorTwinLib/report/html.py
   TumorTwinLib/report/numbers.py
+  TumorTwinLib/segmentation/__init__.py
+  TumorTwinLib/segmentation/registry.py
   TumorTwinLib/treatment/__init__.py
   TumorTwinLib/treatment/drugs.py
   TumorTwinLib/treatment/events.py
   TumorTwinLib/treatment/radiotherapy.py
+  TumorTwinLib/treatment/regimens.py
   TumorTwinLib/twin.py
   TumorTwinLib/version.py
   TumorTwinLib/volume_files.py
