@@ -192,7 +192,7 @@ class qMRMLSubjectHierarchyComboBox(_Hierarchy, QtWidgets.QComboBox):
             self.currentItemChanged.emit(self.currentItem())
 
     def currentItem(self) -> int:
-        return self.currentData() or 0
+        return self.currentData or 0
 
     def setCurrentItem(self, item: int) -> None:
         self.setCurrentIndex(self.findData(item))

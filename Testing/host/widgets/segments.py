@@ -85,7 +85,7 @@ class qMRMLSegmentSelectorWidget(QtWidgets.QWidget):
         self._segmentations.setCurrentNode(node)
 
     def currentSegmentID(self) -> str:
-        return self._segment.currentData() or ""
+        return self._segment.currentData or ""
 
     def setCurrentSegmentID(self, segment_id: str) -> None:
         self._segment.setCurrentIndex(self._segment.findData(segment_id))
