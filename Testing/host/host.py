@@ -277,6 +277,8 @@ class Host:
                 other.close()
         self.window.resize(*SIZE)
         slicer.mrmlScene.Clear(0)
+        for node in slicer.util.getNodesByClass("vtkMRMLScriptedModuleNode"):
+            slicer.mrmlScene.RemoveNode(node)  # singletons outlive the scene
         slicer.app.layoutManager().start()
         QtCore.QSettings().clear()
         while self.app.overrideCursor() is not None:

@@ -76,7 +76,7 @@ class qSlicerLayoutManager(QtCore.QObject):
             view.setParent(None)
         self._shown = []
         if self._arrangement is not None:
-            self._arrangement.deleteLater()
+            self._arrangement.delete()
         self._arrangement = self._build(ElementTree.fromstring(description))
         self._viewport.layout().addWidget(self._arrangement)
         self.layoutChanged.emit(self.layout)
