@@ -176,11 +176,14 @@ def largest_near_faces(u, reach):
 def squared_difference(u, v):
     """(2, E) sums of ``(u - v)^2`` and ``v^2`` of each member's base field."""
     sums = np.zeros((2, u.shape[0]))
+    volume = u.shape[2] * u.shape[3] * u.shape[4]
     for e in range(u.shape[0]):
-        for i in range(1, u.shape[2] - 1):
-            for j in range(1, u.shape[3] - 1):
-                for k in range(1, u.shape[4] - 1):
-                    gap, size = np.float64(u[e, 0, i, j, k]) - v[e, 0, i, j, k], np.float64(v[e, 0, i, j, k])
-                    sums[0, e] += gap * gap
-                    sums[1, e] += size * size
+        a, b = u[e, 0].reshape(-1), v[e, 0].reshape(-1)
+        gap_squared, size_squared = 0.0, 0.0
+        for k in range(numba.uintp(volume)):
+            size = np.float64(b[k])
+            gap = a[k] - size
+            gap_squared += gap * gap
+            size_squared += size * size
+        sums[0, e], sums[1, e] = gap_squared, size_squared
     return sums
