@@ -14,6 +14,7 @@ from TumorTwinLib.errors import TumorTwinError
 from TumorTwinLib.forecast import Forecast
 from TumorTwinLib.geometry import Grid, Image, bounding_box
 from TumorTwinLib.mrml.colors import fill_color_table
+from TumorTwinLib.mrml.density import fill_density, style_density
 from TumorTwinLib.mrml.forecast_charts import show_charts
 from TumorTwinLib.mrml.forecast_tables import curve_columns, forecast_columns, measured_columns, parameter_columns
 from TumorTwinLib.mrml.run_nodes import RunNodes, file_under, folder_item, study_item
@@ -21,12 +22,9 @@ from TumorTwinLib.mrml.segmentations import add_segment, fill_segmentation
 from TumorTwinLib.mrml.sequences import browse, filling_sequence
 from TumorTwinLib.mrml.steps import run_through
 from TumorTwinLib.mrml.tables import fill_table
-from TumorTwinLib.mrml.volumes import coded_entry, fill_volume
 
 FOLDER = "TumorTwin forecast"
-_VISIBLE_DENSITY = 0.02  # below this fraction of capacity a voxel is not drawn
 _STORED_DENSITY = 1e-3  # frames are cropped to the voxels that ever exceed this
-_DENSITY_STEP = 2.0**-13  # densities are stored in steps of 0.00012, which makes scene files ten times smaller
 _CROP_MARGIN_VOXELS = (3, 3, 3)
 
 
@@ -48,6 +46,41 @@ class ForecastNodes:
     cell_count_chart: Any
     provenance: Any
     folder: int
+
+
+@dataclass(frozen=True)
+class TimeNodes:
+    """Density and regions over time, each with the node that shows the browser's selected day."""
+
+    browser: Any
+    density: Any
+    density_sequence: Any
+    regions: Any
+    regions_sequence: Any
+    color_table: Any
+
+    def browse(self, selected: int) -> None:
+        """Play both together, and show frame number ``selected``."""
+        pairs = [(self.density_sequence, self.density), (self.regions_sequence, self.regions)]
+        browse(self.browser, pairs, selected)
+
+
+def time_nodes(nodes: RunNodes, name: str) -> TimeNodes:
+    """The nodes over time of a run, added where there are none yet."""
+    color_table = nodes.get("vtkMRMLColorTableNode", "colors", "Tumor cell density colors")
+    fill_color_table(color_table)
+    browser = nodes.get("vtkMRMLSequenceBrowserNode", "browser", f"{name} forecast")
+    density_sequence = nodes.get("vtkMRMLSequenceNode", "density_sequence", f"{name} tumor cell density over time")
+    regions_sequence = nodes.get("vtkMRMLSequenceNode", "regions_sequence", f"{name} predicted regions over time")
+    # Frames read from a file carry no mark, and a proxy is as its frame; the browser knows its proxies all the same.
+    density, regions = (
+        nodes.get(class_name, role, f"{name} {what}", browser.GetProxyNode(sequence))
+        for class_name, role, what, sequence in (
+            ("vtkMRMLScalarVolumeNode", "density", "tumor cell density", density_sequence),
+            ("vtkMRMLSegmentationNode", "regions", "predicted regions", regions_sequence),
+        )
+    )
+    return TimeNodes(browser, density, density_sequence, regions, regions_sequence, color_table)
 
 
 def show_forecast(
@@ -76,33 +109,20 @@ def showing_forecast(
     nodes = RunNodes(forecast.patient_id, run)
     name = forecast.patient_id if run == "TumorTwin" else f"{forecast.patient_id} {run}"
 
-    color_table = nodes.get("vtkMRMLColorTableNode", "colors", "Tumor cell density colors")
-    fill_color_table(color_table)
-    yield
-    browser = nodes.get("vtkMRMLSequenceBrowserNode", "browser", f"{name} forecast")
-    density_sequence = nodes.get("vtkMRMLSequenceNode", "density_sequence", f"{name} tumor cell density over time")
-    regions_sequence = nodes.get("vtkMRMLSequenceNode", "regions_sequence", f"{name} predicted regions over time")
-    # Frames read from a file carry no mark, and a proxy is as its frame; the browser knows its proxies all the same.
-    density, regions = (
-        nodes.get(class_name, role, f"{name} {what}", browser.GetProxyNode(sequence))
-        for class_name, role, what, sequence in (
-            ("vtkMRMLScalarVolumeNode", "density", "tumor cell density", density_sequence),
-            ("vtkMRMLSegmentationNode", "regions", "predicted regions", regions_sequence),
-        )
-    )
+    at = time_nodes(nodes, name)
     yield
     yield from filling_sequence(
-        density_sequence, forecast.days, density,
+        at.density_sequence, forecast.days, at.density,
         lambda node, n: _filling_density(node, forecast.cellularity[n][window], grid),
     )  # fmt: skip
     yield from filling_sequence(
-        regions_sequence, forecast.days, regions,
+        at.regions_sequence, forecast.days, at.regions,
         lambda node, n: _filling_regions(node, forecast.cellularity[n][window], grid, forecast.thresholds),
     )  # fmt: skip
-    browse(browser, [(density_sequence, density), (regions_sequence, regions)], selected)
+    at.browse(selected)
     yield
-    _show_density(density, color_table)
-    _show_regions(regions, forecast)
+    style_density(at.density, at.color_table)
+    _show_regions(at.regions, forecast)
     yield
 
     table = nodes.get("vtkMRMLTableNode", "table", f"{name} forecast")
@@ -123,11 +143,12 @@ def showing_forecast(
     nodes.remove_unused()
     folder = folder_item(study or study_item(forecast.patient_id, run), FOLDER)
     result = ForecastNodes(
-        browser, density, density_sequence, regions, regions_sequence, color_table, table, curve_table,
-        measured_table, parameter_table, volume_chart, cell_count_chart, provenance, folder,
+        at.browser, at.density, at.density_sequence, at.regions, at.regions_sequence, at.color_table, table,
+        curve_table, measured_table, parameter_table, volume_chart, cell_count_chart, provenance, folder,
     )  # fmt: skip
     yield
-    file_under(folder, [density, regions, volume_chart, cell_count_chart, table, measured_table, parameter_table])
+    shown = [at.density, at.regions, volume_chart, cell_count_chart, table, measured_table, parameter_table]
+    file_under(folder, shown)
     series = [
         chart.GetNthPlotSeriesNode(number)
         for chart in (volume_chart, cell_count_chart)
@@ -175,8 +196,7 @@ def _checked_box(forecast: Forecast) -> Generator[None, None, tuple[Grid, tuple[
 
 
 def _filling_density(node, field: np.ndarray, grid: Grid) -> Iterator[None]:
-    steps = np.round(np.asarray(field, dtype=np.float32) / _DENSITY_STEP)
-    fill_volume(node, Image(steps * np.float32(_DENSITY_STEP), grid, "density"))
+    fill_density(node, field, grid)
     yield
 
 
@@ -189,25 +209,6 @@ def _filling_regions(node, field: np.ndarray, grid: Grid, thresholds: Mapping[st
     for region, mask in others:
         add_segment(node, region, mask)
         yield
-
-
-def _show_density(volume, color_table) -> None:
-    # On the proxy, since frames do not hand these on.
-    volume.SetVoxelValueQuantity(coded_entry("cell-density", "99TUMORTWIN", "Tumor cell density"))
-    volume.SetVoxelValueUnits(coded_entry("1", "UCUM", "no units"))
-    display = volume.GetDisplayNode()
-    display.SetAndObserveColorNodeID(color_table.GetID())
-    display.AutoWindowLevelOff()
-    display.SetWindowLevelMinMax(0.0, 1.0)
-    display.SetThreshold(_VISIBLE_DENSITY, 10.0)
-    display.ApplyThresholdOn()
-    display.InterpolateOn()
-    legend = slicer.modules.colors.logic().AddDefaultColorLegendDisplayNode(volume)
-    legend.SetTitleText("Tumor cell density\n(fraction of capacity)")
-    legend.SetLabelFormat("%.2f")
-    legend.SetNumberOfLabels(5)
-    legend.SetPosition(0.95, 0.5)
-    legend.SetSize(0.12, 0.5)
 
 
 def _show_regions(segmentation, forecast: Forecast) -> None:

@@ -19,19 +19,30 @@ def filling_sequence(
         proxy: a node of the frames' class; frames are made alike.
         fill_frame: puts frame number n into the node it is given, which is outside the scene, in steps of its own.
     """
+    empty_sequence(sequence)
+    for number, day in enumerate(days):
+        frame = new_frame(proxy, day)
+        yield from fill_frame(frame, number)
+        sequence.SetDataNodeAtValue(frame, index_value(day))
+        yield
+
+
+def empty_sequence(sequence) -> None:
+    """No frames, and days to come."""
     sequence.RemoveAllDataNodes()
     sequence.SetIndexName("time")
     sequence.SetIndexUnit("day")
     sequence.SetIndexType(slicer.vtkMRMLSequenceNode.NumericIndex)
-    for number, day in enumerate(days):
-        frame = slicer.mrmlScene.CreateNodeByClass(proxy.GetClassName())
-        frame.UnRegister(None)  # CreateNodeByClass hands over a reference
-        frame.SetName(f"{proxy.GetName()} day {day:g}")
-        for attribute in proxy.GetAttributeNames():  # the proxy takes its attributes from the frame it shows
-            frame.SetAttribute(attribute, proxy.GetAttribute(attribute))
-        yield from fill_frame(frame, number)
-        sequence.SetDataNodeAtValue(frame, index_value(day))
-        yield
+
+
+def new_frame(proxy, day: float):
+    """A node for one day of the sequence that the proxy shows, outside the scene."""
+    frame = slicer.mrmlScene.CreateNodeByClass(proxy.GetClassName())
+    frame.UnRegister(None)  # CreateNodeByClass hands over a reference
+    frame.SetName(f"{proxy.GetName()} day {day:g}")
+    for attribute in proxy.GetAttributeNames():  # the proxy takes its attributes from the frame it shows
+        frame.SetAttribute(attribute, proxy.GetAttribute(attribute))
+    return frame
 
 
 def index_value(day: float) -> str:
