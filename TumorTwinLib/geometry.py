@@ -29,7 +29,7 @@ class Grid:
         TumorTwinError: the affine is not finite, is singular, or the shape is not three positive sizes.
     """
 
-    shape: tuple[int, int, int]
+    shape: tuple[int, ...]
     ijk_to_ras: np.ndarray
 
     def __post_init__(self) -> None:
@@ -54,7 +54,8 @@ class Grid:
 
     @functools.cached_property
     def spacing_mm(self) -> tuple[float, float, float]:
-        return tuple(float(s) for s in np.linalg.norm(self.ijk_to_ras[:3, :3], axis=0))
+        i, j, k = (float(s) for s in np.linalg.norm(self.ijk_to_ras[:3, :3], axis=0))
+        return i, j, k
 
     @property
     def voxel_volume_mm3(self) -> float:

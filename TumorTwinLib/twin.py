@@ -146,7 +146,7 @@ class DigitalTwin:
         for visit in patient.visits:
             for _, image in sorted(visit.regions.items()):
                 masks.update(np.packbits(image.array > 0).tobytes())
-        result = {
+        result: dict[str, object] = {
             "program": f"TumorTwin {VERSION}",
             "python": platform.python_version(),
             "model": self.model.name,

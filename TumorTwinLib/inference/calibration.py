@@ -217,7 +217,7 @@ class MapCalibration:
                 if phase > 1 and _settled(previous, objective):
                     break
             fit = minimise(
-                lambda x, solver=solver, plan=plan: problem.evaluate(x, solver, plan),
+                functools.partial(problem.evaluate, settings=solver, plan=plan),
                 fit, objective, low, high, max_iterations=self.max_iterations, expected_gain=0.01 if phase else 0.1,
                 on_step=tell,
             )  # fmt: skip
@@ -312,6 +312,7 @@ def _kinds(data: str | Sequence[str], later: Sequence[ObservedVisit], patient_id
         CELLULARITY: any(v.cellularity is not None for v in later),
         SEGMENTATION: any(v.whole is not None or v.core is not None for v in later),
     }
+    wanted: tuple[str, ...]
     if data == "auto":
         wanted = (CELLULARITY,) if has[CELLULARITY] else (SEGMENTATION,)
     else:

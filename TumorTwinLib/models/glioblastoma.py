@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -117,15 +118,21 @@ class ReactionDiffusionModel:
             raise TumorTwinError(f"Unknown initial state {self.initial!r}: choose from {', '.join(_INITIAL_STATES)}.")
 
     @classmethod
-    def from_patient(cls, patient: PatientData, **settings) -> ReactionDiffusionModel:
+    def from_patient(
+        cls, patient: PatientData, *, visits: int | None = None, **settings: Any
+    ) -> ReactionDiffusionModel:
         """The model of this patient's brain, with tissue maps where the patient has them.
 
         The levels at which the contours run are taken from the patient's own ADC maps where these show them.
+
+        Args:
+            visits: how many visits may be looked at, from the first; all by default. A check of forecasts passes the
+                number it calibrates on, so that later scans stay unseen.
         """
         model = cls(domain=patient.brain_mask, tissues=patient.tissues, **settings)
-        levels = {
+        levels: dict[str, Any] = {
             f"{region}_level": level
-            for region, level in contour_levels(model.observe(patient), model.grid.spacing_mm).items()
+            for region, level in contour_levels(model.observe(patient)[:visits], model.grid.spacing_mm).items()
             if f"{region}_level" not in settings
         }
         return replace(model, **levels)
@@ -176,15 +183,15 @@ class ReactionDiffusionModel:
         if first.whole is None or not first.whole.any():
             raise TumorTwinError(f"{first.name} shows no tumour: segment the first visit before fitting a model to it.")
         length_mm = float(np.sqrt(values["diffusivity_mm2_per_day"] / max(values["proliferation_per_day"], 1e-9)))
-        has_adc = first.cellularity is not None
-        kind = self.initial if self.initial != "auto" else ("adc_tail" if has_adc else "level_set")
-        if kind != "level_set" and not has_adc:
+        measured = first.cellularity
+        kind = self.initial if self.initial != "auto" else ("level_set" if measured is None else "adc_tail")
+        if kind != "level_set" and measured is None:
             raise TumorTwinError(f"{first.name} has no ADC map: add one, or choose the initial state 'level_set'.")
         contours, tail = first.contours, np.sqrt(self._relative_diffusivity)
-        if kind == "level_set":
+        if kind == "level_set" or measured is None:
             u, slope = level_set_state(contours, self.core_level, self.whole_level, length_mm, tail)
         else:
-            cells = np.maximum(first.cellularity, 0.0)
+            cells = np.maximum(measured, 0.0)
             if kind == "adc":
                 u, slope = cells, np.zeros(self.grid.shape)
             else:
@@ -235,6 +242,7 @@ class ReactionDiffusionModel:
         if not doses:
             return ()
         temozolomide = find_drug("temozolomide")
+        assert temozolomide is not None  # it is in the library's own list
         for dose in doses:
             if find_drug(dose.drug) is not temozolomide:
                 raise TumorTwinError(

@@ -15,7 +15,7 @@ class Cancer:
 
     Args:
         title: what the panel and reports call it.
-        module, model: class with ``from_patient(patient, resolution_mm=...)``.
+        module, model: class with ``from_patient(patient, visits=..., resolution_mm=...)``.
     """
 
     title: str
