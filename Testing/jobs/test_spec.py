@@ -49,6 +49,8 @@ def test_fields_left_out_keep_their_defaults(tmp_path):
         ({"horizon_days": "180"}, "horizon_days is '180': give a number."),
         ({"horizon_days": True}, "horizon_days is True: give a number."),
         ({"horizon_days": 0}, "The horizon is 0 days"),
+        ({"horizon_days": float("nan")}, "The horizon is nan days"),
+        ({"output_days": [0, 30]}, "The output days are 0, 30"),
         ({"output_days": 30}, "output_days is 30: give a list of numbers."),
         ({"output_days": [30, 20]}, "The output days are 30, 20: give them in rising order"),
         ({"output_days": [30, 900]}, "between 0 and the horizon of 180"),

@@ -24,6 +24,8 @@ DAYS = [0.0, 30.0, 60.1875, 70.1875, 80.1875, 90.1875]
 class Watcher(Observer):
     """Writes everything down, and stops the job where ``stop`` says."""
 
+    wants_previews = True
+
     def __init__(self, stop=lambda watcher: False) -> None:
         self.told = []
         self.fits = []
@@ -129,6 +131,14 @@ def test_a_kept_memory_spares_every_model_run(patient, watched):
     np.testing.assert_array_equal(again.fit.log_values, watched[1].fit.log_values)
     np.testing.assert_array_equal(again.forecast.cellularity, watched[1].forecast.cellularity)
     assert watcher.previews == []  # what was solved before needs no preview
+
+
+def test_nobody_pays_for_previews_they_do_not_want(patient):
+    watcher = Watcher()
+    watcher.wants_previews = False
+    compute(SPEC, patient, watcher)
+    assert watcher.previews == []
+    assert list(watcher.frames) == DAYS
 
 
 @pytest.mark.parametrize(

@@ -14,11 +14,11 @@ import pytest
 import slicer
 
 from TumorTwinLib.errors import TumorTwinError
-from TumorTwinLib.inference.least_squares import FitStatus
+from TumorTwinLib.jobs.spec import JobSpec
+from TumorTwinLib.jobs.stages import Outcome
 from TumorTwinLib.mrml import pipeline
 from TumorTwinLib.mrml.batch import FAILED, OK, STOPPED, run_command
 from TumorTwinLib.mrml.logic import TumorTwinLogic
-from TumorTwinLib.mrml.pipeline import Job, Outcome
 from TumorTwinLib.mrml.scene import load_scene
 from TumorTwinLib.mrml.terminal import TerminalProgress
 
@@ -36,8 +36,8 @@ FILES = {
 
 
 @pytest.fixture
-def job(tmp_path) -> Job:
-    return Job(tmp_path / "patient", horizon_days=60.0)
+def job(tmp_path) -> JobSpec:
+    return JobSpec(str(tmp_path / "patient"), horizon_days=60.0)
 
 
 @pytest.fixture
@@ -165,49 +165,6 @@ def test_a_failure_anywhere_leaves_one_sentence(job, tmp_path, capsys, monkeypat
     assert names(tmp_path) == left
     if left:
         assert "ZeroDivisionError" in (tmp_path / "out.log").read_text(encoding="utf-8")
-
-
-@pytest.mark.parametrize(
-    ("status", "informed", "expected"),
-    [
-        (FitStatus.CONVERGED, True, []),
-        (FitStatus.MAX_ITERATIONS, True, ["Calibration: not converged"]),
-        (FitStatus.CONVERGED, False, ["The scans say little about alpha"]),
-    ],
-)
-def test_a_weak_fit_is_said(status, informed, expected):
-    fit = SimpleNamespace(status=status, message=status.value, informed={"rho": True, "alpha": informed})
-    notices = pipeline._fit_notices(fit)
-    assert [notice.startswith(start) for notice, start in zip(notices, expected, strict=True)] == [True] * len(expected)
-
-
-@pytest.mark.parametrize(
-    ("job", "expected"),
-    [
-        (Job(Path("p"), 100.0), [30, 60, 90, 100]),
-        (Job(Path("p"), 90.0), [30, 60, 90]),
-        (Job(Path("p"), 10.0), [10]),
-        (Job(Path("p"), 100.0, (5.0, 50.0)), [5, 50]),
-    ],
-)
-def test_output_days_follow_the_horizon(job, expected):
-    assert pipeline._output_days(job) == pytest.approx(expected)
-
-
-@pytest.mark.parametrize(
-    ("job", "message"),
-    [
-        (Job(Path("p"), 0.0), "The horizon is 0 days"),
-        (Job(Path("p"), float("nan")), "The horizon is nan days"),
-        (Job(Path("p"), 60.0, (30.0, 20.0)), "The output days are 30, 20: give them in rising order"),
-        (Job(Path("p"), 60.0, (30.0, 90.0)), "The output days are 30, 90"),
-        (Job(Path("p"), 60.0, (0.0, 30.0)), "The output days are 0, 30"),
-        (Job(Path("p"), 60.0, (float("nan"),)), "The output days are nan"),
-    ],
-)
-def test_days_that_are_not_ahead_are_refused_before_any_work(job, message):
-    with pytest.raises(TumorTwinError, match=message):
-        job.check()
 
 
 class TestTerminal:
@@ -346,14 +303,15 @@ def test_killed_midway_nothing_is_under_the_final_name(tmp_path, how):
         "from pathlib import Path\n"
         "from Testing.mrml.conftest import make_forecast, make_patient\n"
         "from TumorTwinLib.mrml import batch, pipeline\n"
-        "from TumorTwinLib.mrml.pipeline import Job, Outcome\n"
+        "from TumorTwinLib.jobs.spec import JobSpec\n"
+        "from TumorTwinLib.jobs.stages import Outcome\n"
         "outcome = Outcome(make_patient(), None, make_forecast(), ())\n"
         "pipeline.compute = lambda job, progress: outcome\n"
         "pipeline.graphics_available = lambda: False\n"
         "def save(path):\n"
         "    Path(path).write_bytes(b'half'); print('saving', flush=True); time.sleep(3600)\n"
         "pipeline.save_scene = save\n"
-        "sys.exit(batch.run_command(Job(Path('patient')), Path(sys.argv[2])))\n"
+        "sys.exit(batch.run_command(JobSpec('patient'), Path(sys.argv[2])))\n"
     )
     root = Path(__file__).resolve().parents[2]
     command = [sys.executable, "-c", driver, str(root), str(tmp_path / "out")]

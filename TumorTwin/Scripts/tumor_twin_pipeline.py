@@ -28,7 +28,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         prog="tumor_twin_pipeline.py",
         description="Calibrate a glioblastoma twin on a patient's scans and forecast it. Not for clinical use.",
     )
-    parser.add_argument("--patient", type=Path, required=True, help="folder of visits, or a .json patient file")
+    parser.add_argument("--patient", required=True, help="folder of visits, or a .json patient file")
     parser.add_argument("--out", type=Path, required=True, help="folder for scene, report, tables and pictures")
     parser.add_argument("--horizon-days", type=float, default=180.0, help="days beyond the last visit used (180)")
     parser.add_argument(
@@ -45,12 +45,18 @@ def main(arguments: list[str]) -> int:
     settings = vars(parse(arguments))
     out = settings.pop("out")
     try:
+        from TumorTwinLib.errors import TumorTwinError
+        from TumorTwinLib.jobs.spec import JobSpec
         from TumorTwinLib.mrml.batch import run_command
-        from TumorTwinLib.mrml.pipeline import Job
     except Exception as error:  # a package is missing or broken: say which, not where
         print(f"TumorTwin: Cannot start: {error}", file=sys.stderr)
         return 1
-    return run_command(Job(**settings), out)
+    try:
+        job = JobSpec(**settings)
+    except TumorTwinError as error:
+        print(f"TumorTwin: {error}", file=sys.stderr)
+        return 1
+    return run_command(job, out)
 
 
 def leave(code: int) -> None:

@@ -43,6 +43,8 @@ class FolderRun(Observer):
         cancelled: asked before every step; True stops the job.
     """
 
+    wants_previews = True
+
     def __init__(self, folder: Path, emit: Callable[[Event], None], cancelled: Callable[[], bool]) -> None:
         self._folder, self._emit, self._cancelled = folder, emit, cancelled
         self._began = time.monotonic()

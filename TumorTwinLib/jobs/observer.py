@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 class Observer:
     """Override what you need; told in the thread that computes."""
 
+    wants_previews = False  # they cost time, which only someone who looks at them should spend
+
     def progress(self, progress: Progress) -> None:
         """At the start of every stage, then a few times a second."""
 

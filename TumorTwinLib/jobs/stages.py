@@ -72,7 +72,9 @@ class _Computation:
         for notice in self._patient.notices:
             self._observer.warning(notice)
         model_class = find_cancer(self._spec.cancer).model_class()
-        self._model = model_class.from_patient(self._patient, resolution_mm=self._spec.resolution_mm)
+        self._model = model_class.from_patient(
+            self._patient, visits=self._spec.calibration_visits, resolution_mm=self._spec.resolution_mm
+        )
         fit = None if self._spec.parameters else self._calibrate()
         forecast = None if self._spec.horizon_days is None else self._forecast(fit)
         return Outcome(self._patient, fit, forecast, tuple(self._notices))
@@ -108,7 +110,8 @@ class _Computation:
             self._shown_residual = residual  # the first guess knows nothing of the patient: not worth a look
         better = residual < _PREVIEW_GAIN * self._shown_residual or (fit.phase > 0 and not self._previewed)
         fresh = len(self._memory) > self._known_runs
-        if better and fresh and self._spec.horizon_days is not None:
+        wanted = self._observer.wants_previews and self._spec.horizon_days is not None
+        if wanted and better and fresh:
             self._shown_residual, self._previewed = residual, True
             self._preview(fit.values)
 

@@ -12,7 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from TumorTwinLib.errors import TumorTwinError
-from TumorTwinLib.mrml.pipeline import STAGES, Job, Outcome, run_job
+from TumorTwinLib.jobs.spec import JobSpec
+from TumorTwinLib.jobs.stages import Outcome
+from TumorTwinLib.mrml.pipeline import STAGES, run_job
 from TumorTwinLib.mrml.terminal import TerminalProgress
 
 OK, FAILED, STOPPED = 0, 1, 130
@@ -21,7 +23,7 @@ LOG_FILE = "log.txt"
 logger = logging.getLogger("TumorTwin")
 
 
-def run_command(job: Job, out: Path) -> int:
+def run_command(job: JobSpec, out: Path) -> int:
     """Run a job and say how it went.
 
     Returns:
@@ -89,6 +91,7 @@ def _conclude(outcome: Outcome, out: Path) -> None:
     for notice in outcome.notices:
         print(f"Note: {notice}")
     forecast = outcome.forecast
+    assert forecast is not None
     volumes = (f"{name.replace('_', ' ')} {values[-1] / 1000:.1f} mL" for name, values in forecast.volume_mm3.items())
     print(f"Predicted for day {forecast.days[-1]:.0f}: {', '.join(volumes)}.")
     print(f"Open {out / 'forecast.mrb'} in 3D Slicer, or {out / 'report.html'} in a browser.", flush=True)

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
-
 from TumorTwinLib.errors import TumorTwinError
 from TumorTwinLib.forecast import Forecast
-from TumorTwinLib.inference.calibration import MapCalibration, MapResult
-from TumorTwinLib.inference.least_squares import FitStatus
-from TumorTwinLib.models.glioblastoma import ReactionDiffusionModel
+from TumorTwinLib.jobs import stages
+from TumorTwinLib.jobs.job_folder import load_patient
+from TumorTwinLib.jobs.observer import Observer
+from TumorTwinLib.jobs.protocol import CALIBRATE, READ
+from TumorTwinLib.jobs.protocol import STAGES as JOB_STAGES
+from TumorTwinLib.jobs.protocol import Progress as JobProgress
+from TumorTwinLib.jobs.spec import JobSpec
+from TumorTwinLib.jobs.stages import Outcome
 from TumorTwinLib.mrml.charts import render_chart
 from TumorTwinLib.mrml.forecast import ForecastNodes, show_forecast
 from TumorTwinLib.mrml.forecast_tables import curve_columns, forecast_columns, measured_columns, parameter_columns
@@ -29,11 +31,7 @@ from TumorTwinLib.mrml.scene import save_scene
 from TumorTwinLib.mrml.tables import write_csv
 from TumorTwinLib.mrml.timeline import render_timeline
 from TumorTwinLib.mrml.visits import PatientNodes, show_patient
-from TumorTwinLib.patient import PatientData
-from TumorTwinLib.physics.solver import SolverSettings
-from TumorTwinLib.physics.trackers import ProgressTracker
 from TumorTwinLib.report.html import write_report
-from TumorTwinLib.twin import DigitalTwin
 
 logger = logging.getLogger("TumorTwin.pipeline")
 
@@ -41,46 +39,6 @@ NO_PICTURES = (
     "No pictures were made: this machine cannot draw without a display "
     "(on Debian, apt-get install libegl1 libgl1-mesa-dri)."
 )
-_TOLERANCE = 1e-3
-_OUTPUT_EVERY_DAYS = 30.0
-
-
-@dataclass(frozen=True)
-class Job:
-    """What to do.
-
-    Args:
-        patient: folder of visits, or a ``.json`` patient file.
-        horizon_days: how far to forecast beyond the last visit used.
-        output_days: days after that visit to show; every 30 days up to the horizon when empty.
-        calibration_visits: how many visits to fit, from the first; the others are only compared. None is all.
-        resolution_mm: voxel size of the model.
-        device: ``"cpu"`` or ``"cuda"``.
-        seed: of everything random; it is recorded with the results.
-    """
-
-    patient: Path
-    horizon_days: float = 180.0
-    output_days: tuple[float, ...] = ()
-    calibration_visits: int | None = None
-    resolution_mm: float = 2.0
-    device: str = "cpu"
-    seed: int = 0
-
-    def check(self) -> None:
-        """Refuse before the long work what the forecast would refuse after it.
-
-        Raises:
-            TumorTwinError: a horizon or an output day that is not ahead.
-        """
-        if not 0 < self.horizon_days < math.inf:
-            raise TumorTwinError(f"The horizon is {self.horizon_days:g} days: give a number above zero.")
-        days = (0.0, *self.output_days)
-        if any(not later > earlier for earlier, later in itertools.pairwise(days)) or days[-1] > self.horizon_days:
-            raise TumorTwinError(
-                f"The output days are {', '.join(f'{day:g}' for day in self.output_days)}: give them in rising order, "
-                f"between 0 and the horizon of {self.horizon_days:g}."
-            )
 
 
 class Progress(Protocol):
@@ -93,20 +51,10 @@ class Progress(Protocol):
         """How far the running stage is: 0 to 1, or None while that is not known."""
 
 
-@dataclass(frozen=True, eq=False)
-class Outcome:
-    """What a job found: the patient, the fit, the forecast, and sentences the user should see."""
-
-    patient: PatientData
-    fit: MapResult
-    forecast: Forecast
-    notices: tuple[str, ...]
+STAGES = (*JOB_STAGES.values(), "Building the scene", "Drawing pictures", "Saving")
 
 
-STAGES = ("Reading the patient", "Calibrating", "Forecasting", "Building the scene", "Drawing pictures", "Saving")
-
-
-def run_job(job: Job, out: Path, progress: Progress) -> Outcome:
+def run_job(job: JobSpec, out: Path, progress: Progress) -> Outcome:
     """Run the whole job. The out folder appears complete at the end, or not at all.
 
     Args:
@@ -115,64 +63,51 @@ def run_job(job: Job, out: Path, progress: Progress) -> Outcome:
     Raises:
         TumorTwinError: with one sentence for the user. What was under the out folder's name is still there.
     """
-    check_out_folder(out, job.patient)
+    if job.patient is None or job.horizon_days is None:
+        raise TumorTwinError("A batch job needs a patient's files and a horizon: give --patient and --horizon-days.")
+    check_out_folder(out, Path(job.patient))
     outcome = compute(job, progress)
+    forecast = outcome.forecast
+    assert forecast is not None
     _begin(progress, STAGES[3])
     visits, nodes = show(outcome)
     with filling(out) as folder:
         _begin(progress, STAGES[4])
-        figures = draw(folder, outcome.forecast, visits, nodes, progress)
+        figures = draw(folder, forecast, visits, nodes, progress)
         if not figures:
             outcome = replace(outcome, notices=(*outcome.notices, NO_PICTURES))
         _begin(progress, STAGES[5])
         save_scene(folder / "forecast.mrb")
-        write_tables(folder, outcome.forecast)
-        write_report(outcome.forecast, folder / "report.html", figures, outcome.notices)
-        settings = {name: str(value) if isinstance(value, Path) else value for name, value in asdict(job).items()}
-        write_run_file(
-            folder, {"job": settings, "notices": outcome.notices, "provenance": dict(outcome.forecast.provenance)}
-        )
+        write_tables(folder, forecast)
+        write_report(forecast, folder / "report.html", figures, outcome.notices)
+        provenance = dict(forecast.provenance)
+        write_run_file(folder, {"job": job.to_dict(), "notices": outcome.notices, "provenance": provenance})
     return outcome
 
 
-def compute(job: Job, progress: Progress) -> Outcome:
+def compute(job: JobSpec, progress: Progress) -> Outcome:
     """Read, calibrate and forecast; no scene is touched and nothing is written."""
-    job.check()
-    np.random.seed(job.seed)  # noqa: NPY002  for library code that draws from the global generator
-    _begin(progress, STAGES[0])
-    patient = PatientData(imaging_dir=job.patient)
-    settings = SolverSettings(tolerance=_TOLERANCE, device=job.device)
-    model = ReactionDiffusionModel.from_patient(patient, resolution_mm=job.resolution_mm)
-
-    _begin(progress, STAGES[1])
-    fit = MapCalibration(
-        model, patient, visits=job.calibration_visits, settings=settings,
-        on_iteration=lambda fit: progress.update(None, f"model run {fit.iterations}"),
-    ).run()  # fmt: skip
-
-    _begin(progress, STAGES[2])
-    tracker = ProgressTracker(lambda day, end, _: progress.update(day / end, f"day {day:.0f} of {end:.0f}"))
-    twin = DigitalTwin(model=model, parameters=fit.map_estimate, settings=settings)
-    forecast = twin.predict(job.horizon_days, _output_days(job), trackers=[tracker])
-    inputs = {"patient": str(job.patient), "visits": len(patient.visits), "treatment events": len(patient.treatments)}
-    provenance = {**forecast.provenance, "seed": job.seed, "device": job.device, "inputs": inputs}
-    forecast = replace(forecast, provenance=provenance)
-    return Outcome(patient, fit, forecast, (*patient.notices, *_fit_notices(fit)))
+    watch = _Watch(progress)
+    watch.progress(JobProgress(READ))
+    return stages.compute(job, load_patient(job, Path()), watch)
 
 
-def _output_days(job: Job) -> list[float]:
-    if job.output_days:
-        return list(job.output_days)
-    steps = np.arange(_OUTPUT_EVERY_DAYS, job.horizon_days, _OUTPUT_EVERY_DAYS)
-    return [*map(float, steps), job.horizon_days]
+class _Watch(Observer):
+    """What a job tells, as stages with a bar."""
 
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._stage = ""
 
-def _fit_notices(fit: MapResult) -> list[str]:
-    notices = [] if fit.status is FitStatus.CONVERGED else [f"Calibration: {fit.message}."]
-    unknown = [name for name, informed in fit.informed.items() if not informed]
-    if unknown:
-        notices.append(f"The scans say little about {', '.join(unknown)}: the forecast rests on the prior there.")
-    return notices
+    def progress(self, progress: JobProgress) -> None:
+        if progress.stage != self._stage:
+            self._stage = progress.stage
+            _begin(self._progress, JOB_STAGES[progress.stage])
+        elif progress.stage == CALIBRATE:  # how many model runs there will be, nobody knows
+            self._progress.update(None, f"model run {math.floor(progress.done) + 1}")
+        elif progress.total:
+            share = progress.done / progress.total
+            self._progress.update(share, f"day {progress.done:.0f} of {progress.total:.0f}")
 
 
 def _begin(progress: Progress, stage: str) -> None:
@@ -182,6 +117,7 @@ def _begin(progress: Progress, stage: str) -> None:
 
 def show(outcome: Outcome) -> tuple[PatientNodes, ForecastNodes]:
     """Put patient and forecast into the scene and arrange its views."""
+    assert outcome.forecast is not None
     visits = show_patient(outcome.patient)
     nodes = show_forecast(outcome.forecast)
     arrange_views(
