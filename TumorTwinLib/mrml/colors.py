@@ -23,9 +23,11 @@ def density_colors() -> np.ndarray:
 
 def fill_color_table(node) -> None:
     """Make a vtkMRMLColorTableNode the density table."""
+    modifying = node.StartModify()  # else views on a density are redrawn for every single color
     node.SetTypeToUser()
     node.SetNumberOfColors(_SIZE)
     for index, (red, green, blue, opacity) in enumerate(density_colors()):
         node.SetColor(index, f"{index / (_SIZE - 1):.3f}", red, green, blue, opacity)
     node.GetLookupTable().SetRange(0, _SIZE - 1)
     node.SetHideFromEditors(False)
+    node.EndModify(modifying)
