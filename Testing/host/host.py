@@ -23,18 +23,18 @@ import slicer
 from Testing.host.event_loop import BlockMeter, SlotErrors, run_until
 from Testing.host.python_layer import PackageDesk, packages
 from Testing.host.pythonqt.dialogs import Desk, desk
-from Testing.host.pythonqt.source import QtCore, QtTest, QtWidgets
+from Testing.host.pythonqt.source import QtCore, QtWidgets
 from Testing.host.scripted_module import load, qSlicerScriptedLoadableModule, unload
 from Testing.host.slicer_window.application import HostApplication, application
-from Testing.host.slicer_window.geometry import aim, too_small
+from Testing.host.slicer_window.geometry import too_small
 from Testing.host.slicer_window.window import SIZE, qSlicerMainWindow
+from Testing.host.user import User
 
 PATIENCE_S = 60.0
 _LAYOUT_TURNS = 8
-Qt = QtCore.Qt
 
 
-class Host:
+class Host(User):
     """Slicer with one scripted module, as a test's hands and eyes.
 
     Attributes:
@@ -95,98 +95,9 @@ class Host:
         self.module = self.widget = None
         self.app.sendPostedEvents(None, QtCore.QEvent.DeferredDelete)
 
-    # The user's hands
-
     def find(self, name: str) -> QtWidgets.QWidget:
         """The panel's widget of this object name."""
         return slicer.util.findChild(self.module.widgetRepresentation(), name)
-
-    def click(self, widget: QtWidgets.QWidget, position: tuple[int, int] | None = None) -> None:
-        """Press and release the left button on a widget a user could click.
-
-        Args:
-            position: in the widget's pixels; where a user would aim by default.
-        """
-        self._require_usable(widget)
-        with self._acting():
-            where = QtCore.QPoint(*(position or aim(widget)))
-            QtTest.QTest.mouseClick(widget, Qt.LeftButton, Qt.NoModifier, where)
-
-    def type(self, widget: QtWidgets.QWidget, text: str) -> None:
-        """Replace what the widget holds by typing, then press Enter as a user who is done."""
-        self._require_usable(widget)
-        target = widget.focusProxy() or widget
-        with self._acting():
-            target.setFocus()
-            QtTest.QTest.keyClick(target, Qt.Key_A, Qt.ControlModifier)
-            QtTest.QTest.keyClick(target, Qt.Key_Delete)
-            QtTest.QTest.keyClicks(target, text)
-            if not isinstance(target, QtWidgets.QTextEdit | QtWidgets.QPlainTextEdit):
-                QtTest.QTest.keyClick(target, Qt.Key_Return)
-
-    def press(self, widget: QtWidgets.QWidget, key: int) -> None:
-        """One key, e.g. ``qt.Qt.Key_Down``."""
-        self._require_usable(widget)
-        with self._acting():
-            QtTest.QTest.keyClick(widget.focusProxy() or widget, Qt.Key(key))
-
-    def choose(self, widget: QtWidgets.QWidget, choice) -> None:
-        """Pick an entry of a combo box by its text, or a node of a node selector."""
-        self._require_usable(widget)
-        box = widget if isinstance(widget, QtWidgets.QComboBox) else widget.comboBox()
-        index = box.findText(choice) if isinstance(choice, str) else box.findData(choice.GetID())
-        if index < 0:
-            entries = [box.itemText(number) for number in range(box.count)]
-            raise AssertionError(f"{widget.objectName} has no entry {choice}: {entries}")
-        with self._acting():
-            box.setCurrentIndex(index)
-            box.activated.emit(index)
-
-    def slide(self, widget: QtWidgets.QWidget, value: float) -> None:
-        """Drag the handle of a slider to this value and let it go."""
-        self._require_usable(widget)
-        with self._acting():
-            if not isinstance(widget, QtWidgets.QAbstractSlider):
-                widget.setValue(value)
-                return
-            widget.setSliderDown(True)
-            widget.setSliderPosition(int(value))
-            widget.setSliderDown(False)
-
-    def select_tab(self, tabs: QtWidgets.QTabWidget, title: str) -> None:
-        """Click on the tab of this title."""
-        self._require_usable(tabs)
-        bar = tabs.tabBar()
-        titles = [bar.tabText(index) for index in range(bar.count)]
-        if title not in titles:
-            raise AssertionError(f"{tabs.objectName} has no tab {title}: {titles}")
-        center = bar.tabRect(titles.index(title)).center()
-        self.click(bar, (center.x(), center.y()))
-
-    def edit_cell(self, table: QtWidgets.QTableWidget, row: int, column: int, text: str) -> None:
-        """Double-click a cell, type, press Enter."""
-        self._require_usable(table)
-        item = table.item(row, column)
-        table.scrollToItem(item)
-        center = table.visualItemRect(item).center()
-        with self._acting():
-            QtTest.QTest.mouseClick(table.viewport(), Qt.LeftButton, Qt.NoModifier, center)
-            QtTest.QTest.mouseDClick(table.viewport(), Qt.LeftButton, Qt.NoModifier, center)
-            editor = table.viewport().findChild(QtWidgets.QLineEdit)
-            if editor is None:
-                raise AssertionError(f"Cell {row}, {column} of {table.objectName} cannot be edited.")
-            editor.selectAll()
-            QtTest.QTest.keyClicks(editor, text)
-            QtTest.QTest.keyClick(editor, Qt.Key_Return)
-            self.app.processEvents()
-
-    def _require_usable(self, widget: QtWidgets.QWidget) -> None:
-        self.process_events()
-        self.window.panel.ensureWidgetVisible(widget)
-        if not widget.isVisible():
-            raise AssertionError(f"{widget.objectName or widget} is not visible: a user cannot reach it.")
-        if not widget.isEnabled():
-            raise AssertionError(f"{widget.objectName or widget} is disabled: {widget.toolTip or 'without a reason'}")
 
     # Time
 
@@ -214,6 +125,11 @@ class Host:
     def longest_block_ms(self) -> float:
         """The longest time the event loop could not turn since `clear_block`."""
         return self._meter.longest_ms
+
+    @property
+    def longest_block(self) -> str:
+        """Where that time went: the calls of the main thread, innermost last."""
+        return self._meter.where
 
     def clear_block(self) -> None:
         self._meter.clear()
@@ -296,6 +212,7 @@ class Host:
             self.window.deleteLater()
             self.app.sendPostedEvents(None, QtCore.QEvent.DeferredDelete)
         finally:
+            self._meter.close()
             self._slot_errors.stop()
 
 

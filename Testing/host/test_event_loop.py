@@ -22,9 +22,11 @@ def button(host):
 def test_a_slow_slot_is_measured(host, button):
     button.clicked.connect(lambda: time.sleep(0.2))
     host.click(button)
-    assert 200 <= host.longest_block_ms < 2000
+    assert host.longest_block_ms >= 200
+    assert "time.sleep(0.2)" in host.longest_block
     host.clear_block()
     assert host.longest_block_ms == 0
+    assert host.longest_block == ""
 
 
 def test_a_slow_timer_is_measured(host):
@@ -41,22 +43,22 @@ def test_a_slot_that_lets_the_loop_turn_is_not_one_long_block(host, button):
     import slicer
 
     def slot():
-        for _part in range(20):
-            time.sleep(0.02)
+        for _part in range(100):
+            time.sleep(0.01)
             slicer.app.processEvents()
 
     button.clicked.connect(slot)
     host.clear_block()
     host.click(button)
-    assert 20 <= host.longest_block_ms < 400
+    assert 10 <= host.longest_block_ms < 800
 
 
 def test_the_time_of_the_test_itself_is_not_counted(host):
     host.process_events()
     host.clear_block()
-    time.sleep(0.3)
+    time.sleep(1)
     host.process_events()
-    assert host.longest_block_ms < 300
+    assert host.longest_block_ms < 1000
 
 
 def test_waiting_in_vain_says_what_was_on_the_screen(host):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import slicer
+
 from Testing.host.pythonqt.source import QtCore, QtGui, QtWidgets
 
 Signal = QtCore.Signal
@@ -90,6 +92,9 @@ class HostApplication(QtWidgets.QApplication):
 
     def layoutManager(self):
         return self._layout_manager
+
+    def mainWindow(self):
+        return slicer.util.mainWindow()
 
     def settings(self) -> QtCore.QSettings:
         return QtCore.QSettings()
