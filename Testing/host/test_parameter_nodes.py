@@ -264,6 +264,20 @@ def test_widgets_follow_and_lead(host, parameters):
     assert parameters.volume is None
 
 
+@pytest.mark.parametrize(("tracking", "typed"), [(False, 12.75), (True, 12.0)])
+def test_typing_into_a_bound_spin_box(host, parameters, tracking, typed):
+    """Slicer writes every change back into the box, which then reads "12.00" before the rest is typed."""
+    import qt
+
+    box = qt.QDoubleSpinBox(host.window.panel.widget())
+    box.keyboardTracking = tracking
+    box.show()
+    parameters.connectParametersToGui({"rate": box})
+    host.type(box, "12.75")
+    assert parameters.rate == typed
+    box.delete()
+
+
 def test_a_binding_can_be_undone_by_its_tag_only(parameters):
     import qt
 
