@@ -82,6 +82,19 @@ def test_the_active_box_gives_the_same_as_the_whole_domain(diffusivity, rho, tol
     assert run.cellularity.sum() == pytest.approx(whole.cellularity.sum(), rel=1e-7)
 
 
+def test_a_box_that_holds_slow_tissue_alone_gives_the_same_as_the_whole_domain():
+    shape = (60, 30, 30)
+    relative = np.where(np.arange(60)[:, None, None] < 52, 0.1, 1.0) * np.ones(shape)
+    tumour = 0.8 * (ball(shape, 3.0) > 0.3)
+    everywhere = tumour.copy()
+    everywhere[0, 0, 0] = everywhere[-1, -1, -1] = 1e-8
+    domain = block(shape, relative_diffusivity=relative)
+    run = grow(domain, tumour, [5.0], 0.5, growth(0.05), DOUBLE)
+    whole = grow(domain, everywhere, [5.0], 0.5, growth(0.05), DOUBLE, plan=run.plan)
+    assert run.stats["box_voxels"] < 50 * 30 * 30  # it has not met the fast tissue
+    assert np.abs(run.cellularity - whole.cellularity).max() < 1e-6 * whole.cellularity.max()
+
+
 def test_the_active_box_saves_work_and_follows_the_tumour_to_the_edge():
     shape = (20, 20, 120)
     tumour = np.zeros(shape)
