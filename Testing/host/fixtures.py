@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import pytest
 
-pytest.importorskip("slicer", reason="slicer-core is not installed: pip install slicer-core")
-pytest.importorskip(
-    "Testing.host.pythonqt.source",
-    reason="Qt is not installed: pip install -e .[dev], on Debian apt-get install libegl1 libgl1 libxkbcommon0",
-    exc_type=ImportError,
-)
+
+def skip_without_host() -> None:
+    """Skip a test on a machine where Slicer's libraries, Qt or OpenGL are absent."""
+    pytest.importorskip("slicer", reason="slicer-core is not installed: pip install slicer-core")
+    pytest.importorskip(
+        "Testing.host.pythonqt.source",
+        reason="Qt is absent: pip install -e .[dev]; on Debian also apt-get install libgl1 libxkbcommon0 libdbus-1-3",
+        exc_type=ImportError,
+    )
+    from TumorTwinLib.mrml.graphics import graphics_available
+    from TumorTwinLib.mrml.runtime import ensure_slicer
+
+    ensure_slicer()
+    if not graphics_available():
+        pytest.skip("no OpenGL: apt-get install libegl1 libgl1-mesa-dri")
 
 
 @pytest.fixture(scope="module")
 def slicer_window():
     """One window for the tests of a file; `host` is what tests use."""
+    skip_without_host()
     from Testing.host.host import running_host
-    from TumorTwinLib.mrml.graphics import graphics_available
 
-    if not graphics_available():
-        pytest.skip("no OpenGL: apt-get install libegl1 libgl1-mesa-dri")
     with running_host() as host:
         yield host
 

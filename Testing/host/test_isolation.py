@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from Testing.host.fixtures import skip_without_host
+
 SAMPLE = Path(__file__).parent / "HostSample" / "HostSample.py"
 STAND_INS = (
     "qt",
@@ -28,13 +30,11 @@ def node_classes() -> list[str]:
 
 @pytest.fixture
 def headless():
-    from Testing.host.host import running_host
-    from TumorTwinLib.mrml.graphics import graphics_available
-    from TumorTwinLib.mrml.runtime import ensure_slicer
+    skip_without_host()
+    import slicer
 
-    slicer = ensure_slicer()
-    if not graphics_available():
-        pytest.skip("no OpenGL: apt-get install libegl1 libgl1-mesa-dri")
+    from Testing.host.host import running_host
+
     slicer.mrmlScene.Clear(0)
     return slicer, running_host
 

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from Testing.host.fixtures import skip_without_host
+
 SAMPLE = Path(__file__).parent / "HostSample" / "HostSample.py"
 CANCELED, FINISHED = "Canceled", "Finished"
 
@@ -227,6 +229,7 @@ def test_unknown_widgets_are_refused(host, tmp_path):
 
 def test_the_process_ends_well(repository):
     """Qt, VTK and Python take each other apart at exit in an order that has crashed before."""
+    skip_without_host()
     code = (
         "from Testing.host.host import running_host\n"
         "with running_host() as host:\n"
