@@ -315,7 +315,14 @@ def test_killed_midway_nothing_is_under_the_final_name(tmp_path, how):
     )
     root = Path(__file__).resolve().parents[2]
     command = [sys.executable, "-c", driver, str(root), str(tmp_path / "out")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+
+    def heed_interrupts() -> None:
+        """A suite that runs in the background ignores SIGINT, and its children would inherit that."""
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts
+    ) as process:
         assert any("saving" in line for line in process.stdout)
         process.send_signal(how)
         code = process.wait()
