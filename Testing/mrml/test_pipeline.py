@@ -18,7 +18,6 @@ from TumorTwinLib.jobs.spec import JobSpec
 from TumorTwinLib.jobs.stages import Outcome
 from TumorTwinLib.mrml import pipeline
 from TumorTwinLib.mrml.batch import FAILED, OK, STOPPED, run_command
-from TumorTwinLib.mrml.logic import TumorTwinLogic
 from TumorTwinLib.mrml.scene import load_scene
 from TumorTwinLib.mrml.terminal import TerminalProgress
 
@@ -321,7 +320,7 @@ def test_killed_midway_nothing_is_under_the_final_name(tmp_path, how):
         signal.signal(signal.SIGINT, signal.SIG_DFL)
 
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts  # noqa: PLW1509
     ) as process:
         assert any("saving" in line for line in process.stdout)
         process.send_signal(how)
@@ -345,16 +344,3 @@ def test_slicer_starts_without_the_solver(repository):
     loaded = set(run.stdout.split("'"))
     assert "TumorTwinLib.mrml.logic" in loaded
     assert not loaded & {"torch", "numba", "scipy", "SimpleITK", "TumorTwinLib.physics.solver"}
-
-
-def test_the_modules_logic_puts_a_patient_into_the_scene(sample):
-    nodes = TumorTwinLogic().runPatient(sample, horizonDays=30, resolution_mm=4.0)
-    assert nodes.density_sequence.GetNumberOfDataNodes() == 5
-    assert slicer.util.getFirstNodeByName("Brain", "vtkMRMLSegmentationNode")
-
-
-def test_the_modules_logic_leaves_the_scene_alone_when_it_fails(scene, tmp_path):
-    before = scene.GetNumberOfNodes()
-    with pytest.raises(TumorTwinError, match="is no patient"):
-        TumorTwinLogic().runPatient(tmp_path / "absent")
-    assert scene.GetNumberOfNodes() == before
