@@ -40,12 +40,14 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorTwinLib/mrml/canvas.py
   TumorTwinLib/mrml/charts.py
   TumorTwinLib/mrml/colors.py
+  TumorTwinLib/mrml/density.py
   TumorTwinLib/mrml/forecast.py
   TumorTwinLib/mrml/forecast_charts.py
   TumorTwinLib/mrml/forecast_tables.py
   TumorTwinLib/mrml/graphics.py
   TumorTwinLib/mrml/io_manager.py
   TumorTwinLib/mrml/layout.py
+  TumorTwinLib/mrml/live_forecast.py
   TumorTwinLib/mrml/logic.py
   TumorTwinLib/mrml/out_folder.py
   TumorTwinLib/mrml/patient.py
@@ -57,9 +59,12 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorTwinLib/mrml/runtime.py
   TumorTwinLib/mrml/scan_finder.py
   TumorTwinLib/mrml/scene.py
+  TumorTwinLib/mrml/scene_job.py
+  TumorTwinLib/mrml/scene_run.py
   TumorTwinLib/mrml/segmentations.py
   TumorTwinLib/mrml/sequences.py
   TumorTwinLib/mrml/shown_forecast.py
+  TumorTwinLib/mrml/shown_patient.py
   TumorTwinLib/mrml/steps.py
   TumorTwinLib/mrml/subject_hierarchy_items.py
   TumorTwinLib/mrml/tables.py

@@ -89,6 +89,10 @@ class JobHandle:
         frames = tuple(frame for frame in self.conversation.frames if not frame.preview)
         return JobResult(Ending.CANCELLED, self.message, frames=frames)  # it was killed before it could write one
 
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Deliver until the job is over; False when the time ran out before."""
+        raise NotImplementedError
+
     def _write(self, data: bytes) -> None:
         raise NotImplementedError
 
@@ -199,10 +203,15 @@ def run_job_folder(folder: Path, listener: Listener | None = None, *, interprete
         KeyboardInterrupt: after the worker has stopped; what was complete is in the folder.
     """
     job = start_job(folder, listener, interpreter=interpreter)
+    wait_or_cancel(job)
+    return job.result()
+
+
+def wait_or_cancel(job: JobHandle) -> None:
+    """Wait for the end of a job; an interrupt meanwhile stops it first."""
     try:
         job.wait()
     except BaseException:
         job.cancel()
         job.wait(2 * GRACE_S)
         raise
-    return job.result()

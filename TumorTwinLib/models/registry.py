@@ -16,18 +16,20 @@ class Cancer:
     Args:
         title: what the panel and reports call it.
         module, model: class with ``from_patient(patient, visits=..., resolution_mm=...)``.
+        images: modalities that the model reads, beside segmentations and tissue maps.
     """
 
     title: str
     module: str
     model: str
+    images: tuple[str, ...]
 
     def model_class(self) -> Any:
         return getattr(importlib.import_module(self.module), self.model)
 
 
 CANCERS: dict[str, Cancer] = {
-    "glioblastoma": Cancer("Glioblastoma", "TumorTwinLib.models.glioblastoma", "ReactionDiffusionModel"),
+    "glioblastoma": Cancer("Glioblastoma", "TumorTwinLib.models.glioblastoma", "ReactionDiffusionModel", ("ADC",)),
 }
 
 

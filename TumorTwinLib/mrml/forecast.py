@@ -132,7 +132,7 @@ def showing_forecast(
     measured_table = nodes.get("vtkMRMLTableNode", "measured", f"{name} measured")
     fill_table(measured_table, measured_columns(forecast))
     parameter_table = nodes.get("vtkMRMLTableNode", "parameters", f"{name} parameters")
-    fill_table(parameter_table, parameter_columns(forecast))
+    fill_table(parameter_table, parameter_columns(forecast.parameters))
     provenance = nodes.get("vtkMRMLTextNode", "provenance", f"{name} provenance")
     provenance.SetText(json.dumps(dict(forecast.provenance), indent=2, default=str))
     provenance.SetForceCreateStorageNode(slicer.vtkMRMLTextNode.CreateStorageNodeAlways)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import numpy as np
 
-from TumorTwinLib.forecast import Curve, Forecast
+from TumorTwinLib.forecast import Curve, Forecast, ParameterValue
 from TumorTwinLib.mrml.tables import Column
 from TumorTwinLib.mrml.terminology import term_for
 
@@ -70,9 +71,8 @@ def measured_columns(forecast: Forecast) -> list[Column]:
     ]
 
 
-def parameter_columns(forecast: Forecast) -> list[Column]:
+def parameter_columns(rows: Sequence[ParameterValue]) -> list[Column]:
     """One row a parameter."""
-    rows = forecast.parameters
     informed = {True: "yes", False: "no, rests on the prior", None: "not assessed"}
 
     def numbers(values) -> np.ndarray:

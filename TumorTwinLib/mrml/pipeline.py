@@ -21,16 +21,16 @@ from TumorTwinLib.jobs.protocol import Progress as JobProgress
 from TumorTwinLib.jobs.spec import JobSpec
 from TumorTwinLib.jobs.stages import Outcome
 from TumorTwinLib.mrml.charts import render_chart
-from TumorTwinLib.mrml.forecast import ForecastNodes, show_forecast
+from TumorTwinLib.mrml.forecast import ForecastNodes
 from TumorTwinLib.mrml.forecast_tables import curve_columns, forecast_columns, measured_columns, parameter_columns
 from TumorTwinLib.mrml.graphics import graphics_available
-from TumorTwinLib.mrml.layout import arrange_views
 from TumorTwinLib.mrml.out_folder import check_out_folder, filling, write_run_file
-from TumorTwinLib.mrml.rendering import center_of_mass, render_3d, render_slices
+from TumorTwinLib.mrml.rendering import render_3d, render_slices
 from TumorTwinLib.mrml.scene import save_scene
+from TumorTwinLib.mrml.shown_patient import show
 from TumorTwinLib.mrml.tables import write_csv
 from TumorTwinLib.mrml.timeline import render_timeline
-from TumorTwinLib.mrml.visits import PatientNodes, show_patient
+from TumorTwinLib.mrml.visits import PatientNodes
 from TumorTwinLib.report.html import write_report
 
 logger = logging.getLogger("TumorTwin.pipeline")
@@ -70,7 +70,7 @@ def run_job(job: JobSpec, out: Path, progress: Progress) -> Outcome:
     forecast = outcome.forecast
     assert forecast is not None
     _begin(progress, STAGES[3])
-    visits, nodes = show(outcome)
+    visits, nodes = show(outcome.patient, forecast)
     with filling(out) as folder:
         _begin(progress, STAGES[4])
         figures = draw(folder, forecast, visits, nodes, progress)
@@ -115,20 +115,6 @@ def _begin(progress: Progress, stage: str) -> None:
     progress.stage(stage)
 
 
-def show(outcome: Outcome) -> tuple[PatientNodes, ForecastNodes]:
-    """Put patient and forecast into the scene and arrange its views."""
-    assert outcome.forecast is not None
-    visits = show_patient(outcome.patient)
-    nodes = show_forecast(outcome.forecast)
-    arrange_views(
-        anatomy=visits.anatomy(float(outcome.forecast.days[-1])),
-        density=nodes.density,
-        chart=nodes.volume_chart,
-        center_mm=center_of_mass(nodes.density),
-    )
-    return visits, nodes
-
-
 def draw(
     folder: Path, forecast: Forecast, visits: PatientNodes, nodes: ForecastNodes, progress: Progress
 ) -> dict[str, Path]:
@@ -168,4 +154,4 @@ def write_tables(folder: Path, forecast: Forecast) -> None:
     write_csv(folder / "forecast.csv", forecast_columns(forecast))
     write_csv(folder / "curve.csv", curve_columns(forecast))
     write_csv(folder / "measured.csv", measured_columns(forecast))
-    write_csv(folder / "parameters.csv", parameter_columns(forecast))
+    write_csv(folder / "parameters.csv", parameter_columns(forecast.parameters))
