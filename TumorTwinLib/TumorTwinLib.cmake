@@ -8,6 +8,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorTwinLib/geometry.py
   TumorTwinLib/inference/__init__.py
   TumorTwinLib/inference/calibration.py
+  TumorTwinLib/inference/contours.py
   TumorTwinLib/inference/least_squares.py
   TumorTwinLib/inference/residuals.py
   TumorTwinLib/jobs/__init__.py

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from TumorTwinLib.geometry import Grid, Image
-from TumorTwinLib.models.observation import ObservedVisit, cellularity_from_adc, contour_levels, observe_visit, visible
+from TumorTwinLib.models.observation import ObservedVisit, cellularity_from_adc, contour_levels, observe_visit
 from TumorTwinLib.patient import Visit
 
 TIME = datetime(2024, 3, 5, 9, 30)
@@ -138,16 +138,6 @@ def test_levels_that_cannot_be_are_left_out():
     assert "core" not in contour_levels([seen(0.65, 0.25, core=r <= 3)], FINE.spacing_mm)  # too few voxels to tell
     blind = ObservedVisit("visit", 0.0, FINE, None, r <= 9, r <= 17)
     assert contour_levels([blind], FINE.spacing_mm) == {}
-
-
-def test_visibility_is_certain_far_from_the_threshold_and_even_on_it():
-    u = np.array([0.0, 0.3, 1.0])
-    chance, _ = visible(u, 0.3, 0.05)
-    np.testing.assert_allclose(chance, [0.0, 0.5, 1.0], atol=1e-10)
-    u = np.linspace(0.1, 0.5, 41)
-    step = 1e-6
-    difference = (visible(u + step, 0.301, 0.05)[0] - visible(u - step, 0.301, 0.05)[0]) / (2 * step)
-    np.testing.assert_allclose(visible(u, 0.301, 0.05)[1], difference, rtol=1e-5, atol=1e-8)
 
 
 def test_CROP_moves_the_origin():

@@ -17,7 +17,7 @@ import numpy as np
 from TumorTwinLib.errors import CancelledError
 from TumorTwinLib.inference.residuals import Block
 
-_FIRST_DAMPING = 1e-3
+_FIRST_DAMPING, _LARGEST_DAMPING = 1e-3, 1e9
 _ROUNDING = 1e-5  # relative change of a sum of squares that float32 solutions cannot show
 _LEAST_NOISE = 1e-5  # of cellularity
 _LARGEST_STEP = 1.0  # in log-parameters: at most a factor e a step
@@ -56,8 +56,8 @@ class Objective:
 
 
 def _squares(block: Block) -> float:
-    """Sum of squares, at least what rounding of scans leaves."""
-    return max(block.squares, _LEAST_NOISE**2 * max(block.count, 1))
+    """Sum of squares, with what rounding of scans would leave of a perfect fit."""
+    return block.squares + _LEAST_NOISE**2 * max(block.count, 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,8 +93,10 @@ def minimise(
 
     One unit of the objective is one squared standard deviation, so 0.01 leaves every parameter within a tenth of its
     own standard error of the optimum. Where the noise is so low that rounding of the model hides such a gain, one last
-    Gauss-Newton step is taken on trust: its gradient is still good. Bounds are kept by projection; a parameter held at
-    its bound leaves the system. ``on_step`` is told the fit so far before every step.
+    Gauss-Newton step is taken on trust: its gradient is still good. Steps are relative changes of the parameters
+    themselves, ``x -> x + log(1 + step)``: rates add up in the exponent of growth, so that the valleys in which they
+    make up for each other are straight in them and bent in their logarithms. ``on_step`` is told the fit so far before
+    every step.
     """
     fit = replace(start, objective=objective.value(start.x, start.blocks))
     damping, trusted = _FIRST_DAMPING, False
@@ -102,10 +104,14 @@ def minimise(
         if on_step is not None:
             on_step(fit)
         gradient, hessian = objective.normal_equations(fit.x, fit.blocks)
-        step = _damped_step(gradient, hessian, fit.x <= lower, fit.x >= upper, damping)
-        trial_x = np.clip(fit.x + step, lower, upper)
-        moved = trial_x - fit.x
-        gain = -float(2.0 * gradient @ moved + moved @ hessian @ moved)
+        lowest = np.expm1(np.maximum(lower - fit.x, -_LARGEST_STEP))
+        highest = np.expm1(np.minimum(upper - fit.x, _LARGEST_STEP))
+        step = _damped_step(gradient, hessian, lowest, highest, damping)
+        trial_x = fit.x + np.log1p(step)
+        gain = -float(2.0 * gradient @ step + step @ hessian @ step)
+        if gain < 0.0 and damping < _LARGEST_DAMPING:  # several parameters stopped at walls
+            damping = max(damping, 1e-3) * 8.0
+            continue
         hidden = gain < _ROUNDING * sum(objective.independent.values())
         if gain < expected_gain or (hidden and trusted):
             return replace(fit, status=FitStatus.CONVERGED)
@@ -125,27 +131,26 @@ def minimise(
             fit = replace(fit, x=trial_x, blocks=blocks, objective=value, history=history)
         else:
             damping = max(damping, 1e-3) * 8.0
-            if damping > 1e9:
+            if damping > _LARGEST_DAMPING:
                 return replace(fit, status=FitStatus.STALLED)
 
 
 def _damped_step(
-    gradient: np.ndarray, hessian: np.ndarray, at_lower: np.ndarray, at_upper: np.ndarray, damping: float
+    gradient: np.ndarray, hessian: np.ndarray, lowest: np.ndarray, highest: np.ndarray, damping: float
 ) -> np.ndarray:
-    """Levenberg-Marquardt step of the parameters that do not push against a bound.
+    """Minimiser of the damped quadratic model in a box around zero.
 
-    Which ones push is asked of the step, not of the gradient: with correlated parameters an insensitive one at its
-    bound may have a downhill gradient and still be sent far outside, and its length would then shorten all others.
+    A parameter that would leave the box stays at its wall and the others are solved for anew: with correlated
+    parameters, one that hardly matters may be sent far outside, and its length must not shorten the others' steps.
     """
-    free = np.ones(len(gradient), dtype=bool)
-    while True:
-        step = np.zeros_like(gradient)
-        if free.any():
-            system = hessian[np.ix_(free, free)]
-            step[free] = np.linalg.solve(system + damping * np.diag(np.diag(system)), -gradient[free])
-        outward = (at_lower & (step < 0)) | (at_upper & (step > 0))
-        if not outward.any():
+    system = hessian + damping * np.diag(np.diag(hessian))
+    step, free = np.zeros_like(gradient), np.ones(len(gradient), dtype=bool)
+    while free.any():
+        pull = gradient + system[:, ~free] @ step[~free]
+        step[free] = np.linalg.solve(system[np.ix_(free, free)], -pull[free])
+        outside = free & ((step < lowest) | (step > highest))
+        if not outside.any():
             break
-        free &= ~outward
-    longest = np.abs(step).max()
-    return step if longest <= _LARGEST_STEP else step * (_LARGEST_STEP / longest)
+        step = np.clip(step, lowest, highest)
+        free &= ~outside
+    return step

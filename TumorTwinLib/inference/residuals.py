@@ -7,14 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from TumorTwinLib.geometry import bounding_box
-from TumorTwinLib.models.observation import ObservedVisit, visible
+from TumorTwinLib.inference.contours import contour_residuals
+from TumorTwinLib.models.observation import ObservedVisit
 from TumorTwinLib.physics.trackers import Fields, Tracker
 
 CELLULARITY, SEGMENTATION = "cellularity", "segmentation"
-_SOFTNESS = 0.1  # of a contour in cellularity
-_SOFTNESS_OF_LEVEL = 0.4  # and at most this share of its level, so that healthy brain is surely not segmented
-_SURE = 0.01  # a voxel whose probability is this close to what was segmented says nothing
 _LAGS = 32  # voxels over which residuals are looked at for correlation
 _EVERY_LINE = 2  # neighbouring lines of voxels tell the same correlation
 
@@ -64,9 +61,9 @@ class Block:
         return share
 
 
-def _lagged_products(residual: np.ndarray, axis: int) -> np.ndarray:
+def _lagged_products(field: np.ndarray, axis: int) -> np.ndarray:
     """(33,) products of residuals 0, 1, ... 32 voxels apart along ``axis``, summed over every second line."""
-    lines = np.moveaxis(residual, axis, -1)[::_EVERY_LINE, ::_EVERY_LINE]
+    lines = np.moveaxis(field, axis, -1)[::_EVERY_LINE, ::_EVERY_LINE]
     n = lines.shape[-1]
     spectrum = np.fft.rfft(lines, 2 * n)  # twice as long: the far ends of a line are no neighbours
     power = (spectrum.real**2 + spectrum.imag**2).sum(axis=(0, 1), dtype=np.float64)
@@ -101,33 +98,25 @@ class ResidualCollector(Tracker):
                 self._compare(visit, fields.cellularity()[0], fields.tangents()[0])
 
     def _compare(self, visit: ObservedVisit, u: np.ndarray, du: np.ndarray) -> None:
-        if CELLULARITY in self.kinds and visit.cellularity is not None:
-            inside = np.ones_like(self.mask) if visit.whole is None else visit.whole
+        if CELLULARITY in self.kinds and visit.cellularity is not None and visit.whole is not None:
             # Outside the contour ADC is healthy tissue's; all it says is that no more cells are there than show.
-            excess = u - np.float32(self.thresholds["whole_tumor"])
-            where = self.mask & (inside | (excess > 0))
-            self._add(CELLULARITY, where, np.where(inside, u - visit.cellularity, excess), None, du)
+            expected = np.where(visit.whole, visit.cellularity, np.float32(self.thresholds["whole_tumor"]))
+            voxels = np.flatnonzero(self.mask & (visit.whole | (u > expected)))
+            residual = u.ravel()[voxels] - expected.ravel()[voxels]
+            self._add(CELLULARITY, voxels, residual, du.reshape(len(du), u.size)[:, voxels])
         if SEGMENTATION in self.kinds:
-            for region, measured in (("core", visit.core), ("whole_tumor", visit.whole)):
-                if measured is not None:
-                    level = self.thresholds[region]
-                    seen, slope = visible(u, level, min(_SOFTNESS, _SOFTNESS_OF_LEVEL * level))
-                    residual = seen - measured
-                    self._add(SEGMENTATION, self.mask & (np.abs(residual) > _SURE), residual, slope, du)
+            for region, drawn in (("core", visit.core), ("whole_tumor", visit.whole)):
+                if drawn is not None:
+                    self._add(SEGMENTATION, *contour_residuals(u, du, self.mask, drawn, self.thresholds[region]))
 
-    def _add(
-        self, kind: str, where: np.ndarray, residual: np.ndarray, slope: np.ndarray | None, du: np.ndarray
-    ) -> None:
-        """Residuals ``where`` they count; their derivative by cellularity is ``slope``, or one."""
-        if not where.any():
+    def _add(self, kind: str, voxels: np.ndarray, residual: np.ndarray, jacobian: np.ndarray) -> None:
+        """(n,) residuals at flat voxel indices and their (P, n) derivatives."""
+        if voxels.size == 0:
             return
-        box = tuple(slice(low, up) for low, up in zip(*bounding_box(where), strict=True))
-        where = where[box]
-        residual = np.where(where, residual[box], 0.0)
-        r = residual[where].astype(np.float64)
-        jacobian = du[:, *box][:, where].astype(np.float64)
-        if slope is not None:
-            jacobian *= slope[box][where]
-        correlated = np.stack([_lagged_products(residual, axis) for axis in range(3)])
-        block = Block(r.size, float(r @ r), jacobian @ r, jacobian @ jacobian.T, correlated)
-        self.blocks[kind] = self.blocks[kind].plus(block)
+        corners = [(i.min(), i.max() + 1) for i in np.unravel_index(voxels, self.mask.shape)]
+        field = np.zeros(self.mask.shape, dtype=np.float32)
+        field.ravel()[voxels] = residual
+        field = field[tuple(slice(low, up) for low, up in corners)]
+        correlated = np.stack([_lagged_products(field, axis) for axis in range(3)])
+        r, j = residual.astype(np.float64), jacobian.astype(np.float64)
+        self.blocks[kind] = self.blocks[kind].plus(Block(r.size, float(r @ r), j @ r, j @ j.T, correlated))

@@ -1,4 +1,4 @@
-"""What a scan shows of the cellularity: ADC maps and thresholded contours."""
+"""What a scan shows of the cellularity: ADC maps and contours."""
 
 from __future__ import annotations
 
@@ -30,17 +30,6 @@ def cellularity_from_adc(
         lowest: where to clip instead of at zero.
     """
     return np.clip((free_water - adc.astype(np.float32)) / np.float32(free_water - densest), lowest, 1.0)
-
-
-def visible(cellularity: np.ndarray, threshold: float, softness: float) -> tuple[np.ndarray, np.ndarray]:
-    """Probability that a voxel is segmented, and its derivative by cellularity.
-
-    ``1/2 + 1/2 sgn(u - u_c) (1 - exp(-(u - u_c)^2 / s^2))`` (Lipkova, IEEE TMI 2019): certain far from the threshold,
-    even on it.
-    """
-    gap = cellularity - threshold
-    bell = np.exp(-((gap / softness) ** 2))
-    return 0.5 + 0.5 * np.sign(gap) * (1.0 - bell), np.abs(gap) * bell / softness**2
 
 
 @dataclass(frozen=True, eq=False)
