@@ -206,15 +206,16 @@ def load(path: Path) -> qSlicerScriptedLoadableModule:
 
 def unload(module: qSlicerScriptedLoadableModule) -> None:
     """Forget the module and what it imported from its own folder, and undo what its Reload did to other packages."""
-    folder = str(Path(module.path).parent)
+    folder = Path(module.path).parent
     before = module.imported_before
     reloaded = {name for name in before if "." not in name and sys.modules.get(name) is not before[name]}
     for name, loaded in list(sys.modules.items()):
-        own = str(getattr(loaded, "__file__", None) or "").startswith(folder)
+        file = getattr(loaded, "__file__", None)
+        own = file is not None and Path(file).is_relative_to(folder)
         if own or name.partition(".")[0] in reloaded:
             del sys.modules[name]
     sys.modules.update({name: one for name, one in before.items() if name.partition(".")[0] in reloaded})
-    sys.path.remove(folder)
+    sys.path.remove(str(folder))
     slicer.selfTests.pop(module.name, None)
     for attribute in (module.name.lower(), f"{module.name}Instance", f"{module.name}Widget"):
         if hasattr(slicer.modules, attribute):
