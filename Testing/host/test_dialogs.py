@@ -63,6 +63,35 @@ def test_a_dialog_is_handed_to_the_test(host):
     assert not dialog.visible
 
 
+def test_a_value_is_entered_by_the_test(host):
+    import qt
+
+    host.desk.inputs.append("VGBM_002")
+    assert qt.QInputDialog.getText(None, "Patient", "Name") == "VGBM_002"
+    with pytest.raises(AssertionError, match="QInputDialog.getDouble"):
+        qt.QInputDialog.getDouble(None, "Dose", "Gy")
+
+
+def test_an_entry_of_a_menu_is_chosen(host):
+    import qt
+
+    button, seen = qt.QToolButton(host.window.panel.widget()), []
+    button.setObjectName("moreButton")
+    menu = qt.QMenu(button)
+    menu.addAction("&Save job...").triggered.connect(lambda: seen.append("saved"))
+    menu.addAction("Import").setEnabled(False)
+    button.setMenu(menu)
+    button.setPopupMode(qt.QToolButton.InstantPopup)
+    button.show()
+    with pytest.raises(AssertionError, match="moreButton opens a menu"):
+        host.click(button)
+    host.choose(button, "Save job...")
+    assert seen == ["saved"]
+    with pytest.raises(AssertionError, match="Import in the menu of moreButton is disabled"):
+        host.choose(button, "Import")
+    button.delete()
+
+
 def test_packages_are_asked_for_and_not_installed(host, tmp_path):
     import slicer.packaging
 

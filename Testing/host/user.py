@@ -34,6 +34,8 @@ class User:
             position: in the widget's pixels; where a user would aim by default.
         """
         self._require_usable(widget)
+        if position is None and _opens_menu(widget):
+            raise AssertionError(f"{widget.objectName} opens a menu, which waits for the user: choose an entry of it.")
         with self._acting():
             where = QtCore.QPoint(*(position or aim(widget)))
             QtTest.QTest.mouseClick(widget, Qt.LeftButton, Qt.NoModifier, where)
@@ -57,8 +59,11 @@ class User:
             QtTest.QTest.keyClick(widget.focusProxy() or widget, Qt.Key(key))
 
     def choose(self, widget: QtWidgets.QWidget, choice) -> None:
-        """Pick an entry of a combo box by its text, or a node of a node selector."""
+        """Pick an entry of a combo box or of a button's menu by its text, or a node of a node selector."""
         self._require_usable(widget)
+        if isinstance(widget, QtWidgets.QPushButton | QtWidgets.QToolButton):
+            self._choose_action(widget, choice)
+            return
         box = widget if isinstance(widget, QtWidgets.QComboBox) else widget.comboBox()
         index = box.findText(choice) if isinstance(choice, str) else box.findData(choice.GetID())
         if index < 0:
@@ -67,6 +72,15 @@ class User:
         with self._acting():
             box.setCurrentIndex(index)
             box.activated.emit(index)
+
+    def _choose_action(self, button, text: str) -> None:
+        actions = {action.text.replace("&", ""): action for action in button.menu().actions()}
+        if text not in actions:
+            raise AssertionError(f"The menu of {button.objectName} has no entry {text}: {list(actions)}")
+        if not actions[text].enabled:
+            raise AssertionError(f"{text} in the menu of {button.objectName} is disabled.")
+        with self._acting():
+            actions[text].trigger()
 
     def slide(self, widget: QtWidgets.QWidget, value: float) -> None:
         """Drag the handle of a slider to this value and let it go."""
@@ -113,3 +127,9 @@ class User:
             raise AssertionError(f"{widget.objectName or widget} is not visible: a user cannot reach it.")
         if not widget.isEnabled():
             raise AssertionError(f"{widget.objectName or widget} is disabled: {widget.toolTip or 'without a reason'}")
+
+
+def _opens_menu(widget: QtWidgets.QWidget) -> bool:
+    if isinstance(widget, QtWidgets.QToolButton):
+        return widget.menu() is not None and widget.popupMode == QtWidgets.QToolButton.InstantPopup
+    return isinstance(widget, QtWidgets.QPushButton) and widget.menu() is not None

@@ -31,6 +31,7 @@ class Desk:
         messages: message boxes in the order they appeared.
         answers: buttons for the next message boxes, e.g. ``qt.QMessageBox.No``.
         files: paths for the next file dialogs, ``""`` for a user who cancels.
+        inputs: what is entered into the next dialogs that ask for one value.
         handlers: called with the next other dialogs, to click inside before they are closed; what they return is the
             result of ``exec``.
     """
@@ -39,10 +40,11 @@ class Desk:
         self.messages: list[Message] = []
         self.answers: deque[int] = deque()
         self.files: deque[str] = deque()
+        self.inputs: deque = deque()
         self.handlers: deque[Callable] = deque()
 
     def clear(self) -> None:
-        for record in (self.messages, self.answers, self.files, self.handlers):
+        for record in (self.messages, self.answers, self.files, self.inputs, self.handlers):
             record.clear()
 
 
@@ -52,6 +54,10 @@ _KINDS = {
     _Box.Warning: "warning",
     _Box.Critical: "critical",
     _Box.Question: "question",
+}
+_INPUTS = {
+    QtWidgets.QInputDialog: ("getText", "getMultiLineText", "getItem", "getInt", "getDouble"),
+    QtWidgets.QColorDialog: ("getColor",),
 }
 
 
@@ -63,6 +69,9 @@ def record_modal_dialogs() -> None:
     QtWidgets.QDialog.exec = QtWidgets.QDialog.exec_ = _hand_over
     for name in ("getOpenFileName", "getSaveFileName", "getExistingDirectory", "getOpenFileNames"):
         setattr(QtWidgets.QFileDialog, name, staticmethod(_file_answer(name)))
+    for kind, names in _INPUTS.items():
+        for name in names:
+            setattr(kind, name, staticmethod(_input_answer(f"{kind.__name__}.{name}")))
 
 
 def _answer_box(box) -> int:
@@ -103,5 +112,14 @@ def _file_answer(name: str):
             raise AssertionError(f"A file dialog would wait for the user: QFileDialog.{name}.")
         path = str(desk.files.popleft())
         return ([path] if path else []) if name == "getOpenFileNames" else path
+
+    return ask
+
+
+def _input_answer(name: str):
+    def ask(*_arguments, **_options):
+        if not desk.inputs:
+            raise AssertionError(f"A dialog would wait for the user: {name}.")
+        return desk.inputs.popleft()
 
     return ask
