@@ -19,7 +19,7 @@ from TumorTwinLib.jobs import processes
 from TumorTwinLib.jobs.conversation import Listener, State
 from TumorTwinLib.jobs.frames import read_frame
 from TumorTwinLib.jobs.processes import find_interpreter, worker_environment
-from TumorTwinLib.jobs.protocol import End, Ending, Frame, Start, encode
+from TumorTwinLib.jobs.protocol import OUT_OF_MEMORY, End, Ending, Frame, Start, encode
 from TumorTwinLib.jobs.result_store import read_result
 from TumorTwinLib.jobs.runner import ProcessJob, run_job_folder, start_job
 
@@ -224,11 +224,12 @@ def test_the_worker_leads_a_group_of_its_own_however_it_was_started(make_job):
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="how much memory is used is asked of Linux")
 def test_memory_that_runs_out_gets_its_own_sentence(make_job, stand_in, told):
-    """A real limit, 100 MiB above what the program itself takes, which the arrays of a fine grid exceed."""
+    """A real limit, 100 MiB above what the same job takes on a coarse grid, which the arrays of a fine one exceed."""
     limited = stand_in(
-        "import resource, sys\n"
-        "from TumorTwinLib.jobs import folder_run, worker\n"
-        "from TumorTwinLib.physics import kernels_numba\n"
+        "import resource, sys; from dataclasses import replace; from pathlib import Path\n"
+        "from TumorTwinLib.jobs import job_folder, observer, spec, stages, worker\n"
+        "folder = Path(sys.argv[4]); small = replace(spec.read_spec(folder), resolution_mm=8.0)\n"
+        "stages.compute(small, job_folder.load_patient(small, folder), observer.Observer())\n"
         "used = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()\n"
         "resource.setrlimit(resource.RLIMIT_AS, (used + (100 << 20),) * 2)\n"
         "sys.exit(worker.main(sys.argv[3:]))"
@@ -236,12 +237,21 @@ def test_memory_that_runs_out_gets_its_own_sentence(make_job, stand_in, told):
     job = start_job(make_job(resolution_mm=0.8), told.listener, interpreter=limited)
     job.wait(HANG_S)
     assert told.finished == 1
-    if job.state is State.CRASHED:  # the limit was met inside a C library, which ends the process without a word to Python
+    if (
+        job.state is State.CRASHED
+    ):  # the limit was met inside a C library, which ends the process without a word to Python
         assert "emory" in job.details
         return
     assert job.state is State.FAILED, job.details
-    assert job.message.startswith("The computer ran out of memory: choose a coarser resolution_mm")
+    assert job.message == OUT_OF_MEMORY
     assert "MemoryError" in job.details
+
+
+def test_a_library_that_dies_for_want_of_memory_is_understood(make_job, told, stand_in):
+    last_words = "print('LLVM ERROR: out of memory', file=sys.stderr, flush=True); os.abort()"
+    job = start_job(make_job(), told.listener, interpreter=stand_in(SAY + STARTED + last_words))
+    job.wait(HANG_S)
+    assert (job.state, job.message) == (State.CRASHED, OUT_OF_MEMORY)
 
 
 @posix

@@ -18,13 +18,14 @@ from pathlib import Path
 
 from TumorTwinLib.jobs.frames import Frame
 from TumorTwinLib.jobs.processes import LOG_FILE, log_tail
-from TumorTwinLib.jobs.protocol import CANCEL, End, Ending, Error, Event, Notice, Progress, Start, decode
+from TumorTwinLib.jobs.protocol import CANCEL, OUT_OF_MEMORY, End, Ending, Error, Event, Notice, Progress, Start, decode
 
 logger = logging.getLogger("TumorTwin.jobs")
 
 GRACE_S = 5.0  # after a request to stop, or after the end was announced, before the process is killed
 _LONGEST_LINE = 1 << 20
 _KILLED = {-9, 137}  # by SIGKILL, seen directly and through a launcher
+_NO_MEMORY = ("out of memory", "bad_alloc", "cannot allocate memory")  # last words of compilers and C++ libraries
 
 
 class State(enum.Enum):
@@ -226,6 +227,8 @@ def _how(exit_code: int) -> str:
 
 
 def _crash(exit_code: int, log: str) -> str:
+    if any(sign in log.lower() for sign in _NO_MEMORY):
+        return OUT_OF_MEMORY
     if exit_code in _KILLED:
         return (
             "The job was killed from outside, as the system does when memory runs out: choose a coarser resolution "

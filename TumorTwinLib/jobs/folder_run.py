@@ -22,7 +22,7 @@ from TumorTwinLib.inference.least_squares import FitStatus
 from TumorTwinLib.jobs.frames import Frame, FrameFolder, frames_of
 from TumorTwinLib.jobs.job_folder import load_patient
 from TumorTwinLib.jobs.observer import Observer
-from TumorTwinLib.jobs.protocol import READ, End, Ending, Error, Event, Notice, Progress
+from TumorTwinLib.jobs.protocol import OUT_OF_MEMORY, READ, End, Ending, Error, Event, Notice, Progress
 from TumorTwinLib.jobs.result_store import RESULT_FILE, FitSummary, JobResult, read_result, write_result
 from TumorTwinLib.jobs.spec import read_spec
 
@@ -138,7 +138,7 @@ class FolderRun(Observer):
         if isinstance(error, TumorTwinError):
             return Error(kind, str(error))
         if isinstance(error, MemoryError) or kind == "OutOfMemoryError":  # torch has its own
-            sentence = "The computer ran out of memory: choose a coarser resolution_mm or close other programs."
+            sentence = OUT_OF_MEMORY
         elif isinstance(error, OSError) and error.errno in _STORAGE_FULL:
             sentence = f"The disk of {self._folder} is full: free some space and run the job again; it will continue."
         else:

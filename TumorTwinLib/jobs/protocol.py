@@ -27,6 +27,7 @@ from typing import Any
 from TumorTwinLib.jobs.frames import Frame
 
 CANCEL = b"cancel\n"  # what the worker obeys on its standard input; the end of that input means the same
+OUT_OF_MEMORY = "The computer ran out of memory: choose a coarser resolution_mm or close other programs."
 READ, CALIBRATE, FORECAST = "read", "calibrate", "forecast"
 STAGES = {READ: "Reading the patient", CALIBRATE: "Calibrating", FORECAST: "Forecasting"}
 
