@@ -20,7 +20,7 @@ from TumorTwinLib.jobs.spec import JobSpec
 
 PATIENT = Path(__file__).resolve().parents[2] / "Resources" / "SampleData" / "glioblastoma"
 COMMAND = "make bench"
-RUN_SECONDS = 40  # moments of cancelling are spread over this; a run that is over by then is not counted
+RUN_SECONDS = 24  # the moments of cancelling are spread over this; a run that is over by then is not counted
 MOMENTS = 16
 
 
