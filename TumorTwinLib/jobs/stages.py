@@ -160,43 +160,58 @@ def fit_notices(fit: MapResult) -> list[str]:
 
 
 class _Clock(Tracker):
-    """Tells the observer how far a stage is, a few times a second."""
+    """Tells the observer how far a stage is, a few times a second.
+
+    Time left is judged from the first step on, since kernels are compiled before it, and not from a small share of the
+    work, which may be the slow one.
+    """
+
+    stage = ""
+    least_work = 0.0  # before the time left is judged
 
     def __init__(self, observer: Observer, metrics: dict[str, float]) -> None:
         self._observer, self._metrics = observer, metrics
-        self._began = time.monotonic()
         self._told = 0.0
+        self._began: tuple[float, float] | None = None  # time and work at the first step
 
     def step(self, day: float, end_day: float, fields: Fields) -> None:
         now = time.monotonic()
-        if now - self._told >= _REPORT_EVERY_S or day >= end_day:
-            self._told = now
-            self._observer.progress(self._now(day, end_day, now - self._began))
+        if now - self._told < _REPORT_EVERY_S and day < end_day:
+            return
+        self._told = now
+        work, done, total = self._count(day, end_day)
+        began, work_then = self._began = self._began or (now, work)
+        eta_s = None
+        if work - work_then > self.least_work:
+            eta_s = (now - began) * (total - done) / (work - work_then)
+        self._observer.progress(Progress(self.stage, done, total, eta_s, dict(self._metrics)))
 
-    def _now(self, day: float, end_day: float, seconds: float) -> Progress:
+    def _count(self, day: float, end_day: float) -> tuple[float, float, float]:
+        """Work done by this process, work done in all, and the total."""
         raise NotImplementedError
 
 
 class _CalibrationClock(_Clock):
     """Counts model runs, of which nobody knows how many there will be: the total is the usual number, or one more."""
 
-    model_runs = 0
+    stage = CALIBRATE
+    least_work = 0.3
+    model_runs = 0  # also those that were remembered
 
     def __init__(self, observer: Observer, metrics: dict[str, float]) -> None:
         super().__init__(observer, metrics)
-        self._solved = 0.0
+        self._solved = 0
 
-    def _now(self, day: float, end_day: float, seconds: float) -> Progress:
+    def _count(self, day: float, end_day: float) -> tuple[float, float, float]:
         share = day / end_day
-        total = max(_USUAL_MODEL_RUNS, self.model_runs + 1)
-        done = self.model_runs + share
         self._solved += share == 1.0
-        solved = self._solved + share % 1.0
-        eta_s = seconds / solved * (total - done)
-        return Progress(CALIBRATE, done, total, eta_s, dict(self._metrics))
+        done = self.model_runs + share
+        return self._solved + share % 1.0, done, max(_USUAL_MODEL_RUNS, self.model_runs + 1)
 
 
 class _ForecastClock(_Clock):
-    def _now(self, day: float, end_day: float, seconds: float) -> Progress:
-        eta_s = seconds * (end_day - day) / day if day > 0 else None
-        return Progress(FORECAST, day, end_day, eta_s, dict(self._metrics))
+    stage = FORECAST
+
+    def _count(self, day: float, end_day: float) -> tuple[float, float, float]:
+        self.least_work = 0.05 * end_day
+        return day, day, end_day
