@@ -207,15 +207,15 @@ def test_in_the_background_frames_appear_and_then_the_forecast(logic, small_pati
 @pytest.mark.usefixtures("no_leftovers")
 def test_cancelling_keeps_the_frames_that_are_there(logic, small_patient):
     finished = []
-    job = logic.jobSpec(small_patient, **(SETTINGS | {"horizonDays": 1500.0}))
+    job = logic.jobSpec(small_patient, **(SETTINGS | {"horizonDays": 20000.0}))
     handle = logic.start(job, onFinished=finished.append)
-    follow(handle, lambda: len([frame for frame in handle.conversation.frames if not frame.preview]) >= 5)
+    follow(handle, lambda: len([frame for frame in handle.conversation.frames if not frame.preview]) >= 2)
     handle.cancel()
     assert handle.wait(HANG_S)
     (result,) = finished
     assert (result.status, result.nodes) == ("cancelled", None)
     assert "the forecast up to day" in result.message
-    assert 5 <= find_forecast(PATIENT).day_count == len(result.result.frames) < 150
+    assert 2 <= find_forecast(PATIENT).day_count == len(result.result.frames) < 2000
 
 
 @pytest.mark.usefixtures("no_leftovers")
