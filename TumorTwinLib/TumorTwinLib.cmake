@@ -102,6 +102,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorTwinLib/report/html.py
   TumorTwinLib/report/numbers.py
   TumorTwinLib/segmentation/__init__.py
+  TumorTwinLib/segmentation/description.py
   TumorTwinLib/segmentation/registry.py
   TumorTwinLib/treatment/__init__.py
   TumorTwinLib/treatment/drugs.py
