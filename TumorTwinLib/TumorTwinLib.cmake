@@ -3,9 +3,15 @@
 # The lists are kept by `make lists`.
 set(LIBRARY_PYTHON_SCRIPTS
   TumorTwinLib/__init__.py
+  TumorTwinLib/adc_unit.py
+  TumorTwinLib/csv_rows.py
   TumorTwinLib/errors.py
   TumorTwinLib/forecast.py
   TumorTwinLib/geometry.py
+  TumorTwinLib/imaging/__init__.py
+  TumorTwinLib/imaging/itk.py
+  TumorTwinLib/imaging/registration.py
+  TumorTwinLib/imaging/transforms.py
   TumorTwinLib/inference/__init__.py
   TumorTwinLib/inference/calibration.py
   TumorTwinLib/inference/contours.py
@@ -78,13 +84,11 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorTwinLib/mrml/vtk_messages.py
   TumorTwinLib/nifti_header.py
   TumorTwinLib/patient/__init__.py
-  TumorTwinLib/patient/adc_unit.py
   TumorTwinLib/patient/brats_labels.py
   TumorTwinLib/patient/checks.py
   TumorTwinLib/patient/data.py
   TumorTwinLib/patient/folder.py
   TumorTwinLib/patient/json_layout.py
-  TumorTwinLib/patient/roles.py
   TumorTwinLib/patient/treatment_csv.py
   TumorTwinLib/patient/treatment_entry.py
   TumorTwinLib/physics/__init__.py
@@ -101,6 +105,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorTwinLib/report/__init__.py
   TumorTwinLib/report/html.py
   TumorTwinLib/report/numbers.py
+  TumorTwinLib/roles.py
   TumorTwinLib/segmentation/__init__.py
   TumorTwinLib/segmentation/description.py
   TumorTwinLib/segmentation/registry.py
@@ -111,6 +116,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorTwinLib/treatment/regimens.py
   TumorTwinLib/twin.py
   TumorTwinLib/version.py
+  TumorTwinLib/visit_folders.py
   TumorTwinLib/volume_files.py
   )
 

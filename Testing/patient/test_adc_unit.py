@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from TumorTwinLib.adc_unit import ADC_UNIT, adc_in_standard_unit
 from TumorTwinLib.errors import TumorTwinError
 from TumorTwinLib.geometry import Grid, Image
-from TumorTwinLib.patient.adc_unit import ADC_UNIT, adc_in_standard_unit
 
 GRID = Grid.from_spacing((10, 10, 10), (2.0, 2.0, 2.0))
 BRAIN = Image(np.pad(np.ones((6, 6, 6), bool), 2), GRID, "brain")
@@ -70,3 +70,11 @@ def test_no_usual_unit_is_refused(rng, scale):
 def test_a_map_without_positive_values_is_refused():
     with pytest.raises(TumorTwinError, match="no positive ADC"):
         adc_in_standard_unit(Image(np.zeros(GRID.shape), GRID, "ADC.nii.gz"), BRAIN)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-3, 1e-6])
+def test_before_there_is_a_mask_the_whole_image_tells_the_unit(rng, scale):
+    noise = np.where(BRAIN.array, 0, rng.uniform(0, 4095, GRID.shape))  # air around an unmasked head
+    raw = adc_map(rng, scale) + noise * scale
+    converted = adc_in_standard_unit(Image(raw, GRID, "ADC.nii.gz"))
+    assert np.allclose(converted.array, raw / scale, rtol=1e-5)

@@ -10,11 +10,12 @@ from typing import Any
 import slicer
 
 from TumorTwinLib.errors import TumorTwinError
+from TumorTwinLib.labels import WHOLE_REGIONS
 from TumorTwinLib.mrml.patient_selection import PatientSelection, VisitSelection
 from TumorTwinLib.mrml.run_nodes import is_result
 from TumorTwinLib.mrml.segmentations import regions_of_segments
-from TumorTwinLib.patient.data import MODALITIES, TISSUES, WHOLE_REGIONS
-from TumorTwinLib.patient.roles import PATIENT_RANKS, VISIT_RANKS, role_of
+from TumorTwinLib.patient.data import MODALITIES, TISSUES
+from TumorTwinLib.roles import PATIENT_RANKS, VISIT_RANKS, role_of
 
 _DATE = re.compile(r"(?<!\d)(\d{4})-?(\d{2})-?(\d{2})(?:[T_ ]?(\d{2}):?(\d{2}))?(?!\d)")
 _CONTRAST = {"post", "gd", "gad", "gado", "gadolinium", "contrast", "ce", "c"}

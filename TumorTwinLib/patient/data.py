@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
+from TumorTwinLib.adc_unit import adc_in_standard_unit
 from TumorTwinLib.errors import TumorTwinError
 from TumorTwinLib.geometry import Image
-from TumorTwinLib.patient.adc_unit import adc_in_standard_unit
+from TumorTwinLib.labels import CORE_REGIONS, WHOLE_REGIONS
 from TumorTwinLib.patient.checks import (
     check_brain_mask,
     check_tissues,
@@ -24,9 +25,6 @@ from TumorTwinLib.patient.checks import (
 from TumorTwinLib.patient.treatment_csv import read_treatment_csv
 from TumorTwinLib.treatment.events import TreatmentEvent, days_between
 
-# Region names of one visit. Core is what a neurosurgeon calls tumour on contrast T1; whole adds the FLAIR signal.
-CORE_REGIONS = ("enhancing", "necrotic_core")
-WHOLE_REGIONS = (*CORE_REGIONS, "edema", "non_enhancing")
 MODALITIES = ("T1", "T1CE", "T2", "FLAIR", "ADC")
 TISSUES = ("white_matter", "grey_matter", "csf")
 

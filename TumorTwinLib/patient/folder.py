@@ -9,7 +9,7 @@
       patient.json                  optional: {"patient_id": "GBM_001", "body_surface_area_m2": 1.85}
       2024-03-05/                   a visit at 00:00 that day
         T1.nii.gz  T1CE.nii.gz  T2.nii.gz  FLAIR.nii.gz  ADC.nii.gz
-        seg.nii.gz                  BraTS labels: 1 necrotic core, 2 edema, 4 or 3 enhancing
+        seg.nii.gz                  BraTS labels (TumorTwinLib.labels): 1 necrotic core, 2 edema, 4 or 3 enhancing
       2024-06-11T1400_follow-up/    a visit at 14:00; anything may follow the date or time
         ...
       visits.csv                    optional
@@ -46,22 +46,20 @@ Nothing in the folder is changed.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 
 from TumorTwinLib.errors import TumorTwinError
 from TumorTwinLib.geometry import Image
-from TumorTwinLib.patient.brats_labels import regions_from_labels
+from TumorTwinLib.labels import WHOLE_REGIONS, regions_from_labels
 from TumorTwinLib.patient.checks import check_treatment_times, check_visit_times
-from TumorTwinLib.patient.data import MODALITIES, TISSUES, WHOLE_REGIONS, PatientData, Visit
-from TumorTwinLib.patient.roles import PATIENT_RANKS, SEGMENTATION, VISIT_RANKS, Ranks, role_of
-from TumorTwinLib.patient.treatment_csv import read_rows, read_treatment_csv
-from TumorTwinLib.patient.treatment_entry import parse_time
+from TumorTwinLib.patient.data import MODALITIES, TISSUES, PatientData, Visit
+from TumorTwinLib.patient.treatment_csv import read_treatment_csv
+from TumorTwinLib.roles import PATIENT_RANKS, SEGMENTATION, VISIT_RANKS, Ranks, role_of
+from TumorTwinLib.visit_folders import visit_folders, volumes_in
 from TumorTwinLib.volume_files import geometry_notices, read_volume, volume_suffix
 
-_DATED_FOLDER = re.compile(r"(\d{4}-\d{2}-\d{2})(?:T(\d{2})(\d{2}))?(?![\dT])")
 _PATIENT_KEYS = ("patient_id", "body_surface_area_m2")
 
 
@@ -77,7 +75,7 @@ def read_folder(
     Raises:
         TumorTwinError: with one sentence naming the file, what is wrong and what to do.
     """
-    folders = _visit_folders(folder)
+    folders = visit_folders(folder)
     times = [time for time, _ in folders]
     check_visit_times(times, [str(path) for _, path in folders])
     about = _patient_json(folder / "patient.json")
@@ -138,41 +136,6 @@ def _visit(time: datetime, files: Mapping[str, Path]) -> Visit:
     return Visit(time, {name: read_volume(files[name]) for name in MODALITIES if name in files}, regions)
 
 
-def _visit_folders(folder: Path) -> list[tuple[datetime, Path]]:
-    table = folder / "visits.csv"
-    if table.is_file():
-        visits = []
-        for where, row in read_rows(table, ("date", "folder")):
-            path = folder / row["folder"]
-            if not row["folder"] or not path.is_dir():
-                raise TumorTwinError(
-                    f"{where} names the folder '{row['folder']}', which does not exist: correct the name."
-                )
-            visits.append((parse_time(row["date"], where), path))
-        if not visits:
-            raise TumorTwinError(f"{table} lists no visits: add a line with date and folder for each.")
-        return visits
-    visits = []
-    for path in sorted(folder.iterdir()):
-        if not path.is_dir() or path.name.startswith("."):
-            continue
-        match = _DATED_FOLDER.match(path.name)
-        if match:
-            day, hour, minute = match.groups()
-            visits.append((parse_time(f"{day}T{hour}:{minute}" if hour else day, str(path)), path))
-        elif _volumes(path):
-            raise TumorTwinError(
-                f"{path} holds volumes but its name has no date: begin it with 2024-03-05 or 2024-03-05T1400, "
-                "or list the visits in visits.csv."
-            )
-    if not visits:
-        raise TumorTwinError(
-            f"{folder} holds no visits: put each into a folder named by its date, such as 2024-03-05, "
-            "or give the path of a JSON patient file instead."
-        )
-    return sorted(visits)  # a directory listing has no order of its own
-
-
 def _patient_json(path: Path) -> dict:
     if not path.is_file():
         return {}
@@ -188,15 +151,11 @@ def _patient_json(path: Path) -> dict:
     return about
 
 
-def _volumes(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith(".") and volume_suffix(p))
-
-
 def _files_by_role(folder: Path, ranks: Ranks) -> tuple[dict[str, Path], list[Path]]:
     """Volumes of one folder by what their names say they are, and those whose names say nothing."""
     files: dict[str, Path] = {}
     unknown = []
-    for path in _volumes(folder):
+    for path in volumes_in(folder):
         role = role_of(path.name[: -len(volume_suffix(path) or "")], ranks, path)
         if role is None:
             unknown.append(path)

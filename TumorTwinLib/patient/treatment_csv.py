@@ -21,6 +21,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from TumorTwinLib.csv_rows import read_rows
 from TumorTwinLib.errors import TumorTwinError
 from TumorTwinLib.patient.treatment_entry import treatment_event
 from TumorTwinLib.treatment.events import DrugDose, RadiotherapyFraction, TreatmentEvent
@@ -60,38 +61,6 @@ def write_treatment_csv(events: Iterable[TreatmentEvent], path: str | Path) -> N
         raise TumorTwinError(f"{path} cannot be written: check that its folder exists and is writable.") from error
     finally:
         unfinished.unlink(missing_ok=True)
-
-
-def read_rows(path: Path, columns: tuple[str, ...]) -> list[tuple[str, dict[str, str]]]:
-    """Rows of a comma-separated file as (file and line for messages, cells by column). Blank rows are skipped.
-
-    Raises:
-        TumorTwinError: the file is missing or no comma-separated text, or a column is missing.
-    """
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:  # -sig: Excel begins its files with a mark
-            reader = csv.reader(file)
-            numbered = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
-    except FileNotFoundError as error:
-        raise TumorTwinError(f"{path} does not exist: restore the file or correct the path.") from error
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise TumorTwinError(f"{path} cannot be read: save it as comma-separated text in UTF-8.") from error
-    numbered = [(line, row) for line, row in numbered if any(row)]
-    header = [cell.lower() for cell in numbered[0][1]] if numbered else []
-    missing = [column for column in columns if column not in header]
-    if missing:
-        raise TumorTwinError(
-            f"{path} lacks the column {', '.join(missing)}: begin it with the line {','.join(columns)}."
-        )
-    rows = []
-    for line, row in numbered[1:]:
-        if len(row) > len(header):
-            raise TumorTwinError(
-                f"{path} line {line} has {len(row)} cells for {len(header)} columns: quote cells that contain commas."
-            )
-        cells = dict(zip(header, [*row, *[""] * (len(header) - len(row))], strict=True))
-        rows.append((f"{path} line {line}", cells))
-    return rows
 
 
 def csv_row(event: TreatmentEvent, where: object) -> tuple[str, ...]:

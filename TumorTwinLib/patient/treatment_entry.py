@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from datetime import datetime
 
+from TumorTwinLib.csv_rows import parse_time
 from TumorTwinLib.errors import TumorTwinError
 from TumorTwinLib.treatment.drugs import DRUGS, find_drug
 from TumorTwinLib.treatment.events import DrugDose, RadiotherapyFraction, Surgery, TreatmentEvent
@@ -12,21 +12,6 @@ from TumorTwinLib.treatment.events import DrugDose, RadiotherapyFraction, Surger
 KINDS = ("radiotherapy", "drug", "surgery")
 _UNITS = {"gy": "Gy", "mg": "mg", "mg/m2": "mg/m2"}
 _DRUG_UNITS = ("mg", "mg/m2")
-
-
-def parse_time(text: object, where: str) -> datetime:
-    """A date with an optional time of day, ISO 8601, local to the patient: ``2024-03-05`` or ``2024-03-05T14:00``.
-
-    Raises:
-        TumorTwinError: it cannot be read, or carries a time zone, which would make days depend on the reader's place.
-    """
-    try:
-        time = datetime.fromisoformat(str(text).strip())
-    except ValueError as error:
-        raise TumorTwinError(f"{where} has the date '{text}': write it as 2024-03-05 or 2024-03-05T14:00.") from error
-    if time.tzinfo is not None:
-        raise TumorTwinError(f"{where} has a time zone in '{text}': write the local time without it.")
-    return time
 
 
 def treatment_event(*, time: object, kind: str, name: str, amount: object, unit: str, where: str) -> TreatmentEvent:

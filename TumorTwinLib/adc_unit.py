@@ -16,15 +16,16 @@ _PLAUSIBLE = (600.0, 10_000.0)  # 1e-6 mm2/s
 _FACTOR = {"1e-6 mm2/s": 1.0, "1e-3 mm2/s": 1e3, "mm2/s": 1e6}
 
 
-def adc_in_standard_unit(adc: Image, brain_mask: Image) -> Image:
-    """``adc`` in 1e-6 mm2/s; its unit is recognised from the positive values inside the brain.
+def adc_in_standard_unit(adc: Image, brain_mask: Image | None = None) -> Image:
+    """``adc`` in 1e-6 mm2/s; its unit is recognised from the positive values inside the brain, or of
+    the whole image before there is a mask.
 
     Values are only scaled: those above free water or outside the brain stay for the model to judge. An image that names
     its unit is converted from that unit without guessing.
 
     Args:
         adc: (ni, nj, nk), unit empty or one of 1e-6 mm2/s, 1e-3 mm2/s, mm2/s.
-        brain_mask: on any grid.
+        brain_mask: on any grid, or None.
 
     Raises:
         TumorTwinError: no voxel in the brain is positive, or their 99th percentile is implausible in every unit.
@@ -38,15 +39,18 @@ def adc_in_standard_unit(adc: Image, brain_mask: Image) -> Image:
     return Image(scaled, adc.grid, adc.name, ADC_UNIT)
 
 
-def _recognised_unit(adc: Image, brain_mask: Image) -> str:
-    in_brain = adc.array[brain_mask.resample(adc.grid, order=0).array > 0]
-    positive = in_brain[in_brain > 0]
+def _recognised_unit(adc: Image, brain_mask: Image | None) -> str:
+    values, where = adc.array, "the image"
+    if brain_mask is not None:
+        values, where = values[brain_mask.resample(adc.grid, order=0).array > 0], "the brain mask"
+    positive = values[values > 0]
     if not positive.size:
-        raise TumorTwinError(f"{adc.name} has no positive ADC inside the brain mask: check that it is the ADC map.")
+        raise TumorTwinError(f"{adc.name} has no positive ADC inside {where}: check that it is the ADC map.")
     high_value = float(np.percentile(positive, _PERCENTILE))
     for unit, factor in _FACTOR.items():
         if _PLAUSIBLE[0] <= high_value * factor <= _PLAUSIBLE[1]:
             return unit
     raise TumorTwinError(
-        f"{adc.name} reaches {high_value:.3g} in the brain, which is ADC in no usual unit: give it in 1e-6 mm2/s."
+        f"{adc.name} reaches {high_value:.3g} in {where.removesuffix(' mask')}, which is ADC in no usual unit: "
+        "give it in 1e-6 mm2/s."
     )
