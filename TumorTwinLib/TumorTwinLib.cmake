@@ -33,6 +33,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorTwinLib/jobs/spec.py
   TumorTwinLib/jobs/stages.py
   TumorTwinLib/jobs/worker.py
+  TumorTwinLib/labels.py
   TumorTwinLib/metrics.py
   TumorTwinLib/models/__init__.py
   TumorTwinLib/models/glioblastoma.py
@@ -76,7 +77,6 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorTwinLib/mrml/subject_hierarchy_items.py
   TumorTwinLib/mrml/tables.py
   TumorTwinLib/mrml/terminal.py
-  TumorTwinLib/mrml/terminology.py
   TumorTwinLib/mrml/timeline.py
   TumorTwinLib/mrml/views.py
   TumorTwinLib/mrml/visits.py
@@ -84,7 +84,6 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorTwinLib/mrml/vtk_messages.py
   TumorTwinLib/nifti_header.py
   TumorTwinLib/patient/__init__.py
-  TumorTwinLib/patient/brats_labels.py
   TumorTwinLib/patient/checks.py
   TumorTwinLib/patient/data.py
   TumorTwinLib/patient/folder.py
@@ -109,6 +108,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorTwinLib/segmentation/__init__.py
   TumorTwinLib/segmentation/description.py
   TumorTwinLib/segmentation/registry.py
+  TumorTwinLib/terminology.py
   TumorTwinLib/treatment/__init__.py
   TumorTwinLib/treatment/drugs.py
   TumorTwinLib/treatment/events.py

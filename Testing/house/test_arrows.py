@@ -27,7 +27,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "metrics": {"errors", "geometry"},
     "physics": {"errors", "geometry"},
     "imaging": {"errors", "geometry", "volume_files", "roles", "adc_unit", "csv_rows", "visit_folders", "version"},
-    "segmentation": {"errors", "geometry", "volume_files"},
+    "segmentation": {"errors", "geometry", "volume_files", "version", "labels", "terminology"},
     "patient": {
         "errors",
         "geometry",
@@ -36,6 +36,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "adc_unit",
         "csv_rows",
         "visit_folders",
+        "labels",
         "treatment",
     },
     "models": {"errors", "geometry", "treatment", "patient", "physics"},

@@ -17,9 +17,9 @@ from TumorTwinLib.mrml.canvas import BACKGROUND, Canvas
 from TumorTwinLib.mrml.charts import nice_ticks, render_chart
 from TumorTwinLib.mrml.forecast import show_forecast
 from TumorTwinLib.mrml.rendering import render_3d, render_slices
-from TumorTwinLib.mrml.terminology import REGION_TERMS
 from TumorTwinLib.mrml.views import SliceView
 from TumorTwinLib.mrml.visits import show_patient
+from TumorTwinLib.terminology import REGION_TERMS
 
 TITLE = {"title": "VGBM_001", "subtitle": "Day 180"}
 

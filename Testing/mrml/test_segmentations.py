@@ -8,8 +8,8 @@ import vtk
 from TumorTwinLib.errors import TumorTwinError
 from TumorTwinLib.geometry import Grid, Image
 from TumorTwinLib.mrml.segmentations import masks_from_segmentation, segmentation_from_masks
-from TumorTwinLib.mrml.terminology import REGION_TERMS, region_of
 from TumorTwinLib.mrml.volumes import image_from_node, matrix_from_affine, node_from_image
+from TumorTwinLib.terminology import REGION_TERMS, region_of
 
 SHAPE = (12, 14, 10)
 

@@ -11,7 +11,7 @@ from TumorTwinLib.forecast import Forecast
 from TumorTwinLib.mrml.plots import Series, fill_chart
 from TumorTwinLib.mrml.run_nodes import RunNodes
 from TumorTwinLib.mrml.tables import Column, fill_table
-from TumorTwinLib.mrml.terminology import term_for
+from TumorTwinLib.terminology import term_for
 
 _GRAY = (0.55, 0.55, 0.55)
 _CELL_COUNT_COLOR = (0.80, 0.47, 0.65)

@@ -9,7 +9,7 @@ import numpy as np
 
 from TumorTwinLib.forecast import Curve, Forecast, ParameterValue
 from TumorTwinLib.mrml.tables import Column
-from TumorTwinLib.mrml.terminology import term_for
+from TumorTwinLib.terminology import term_for
 
 _CELL_COUNT_SCALE = 1e9
 

@@ -119,7 +119,8 @@ def _patient_of(node) -> str:
 
 
 def _ancestor_name(hierarchy, node, level: str) -> str:
-    item = hierarchy.GetItemAncestorAtLevel(hierarchy.GetItemByDataNode(node), level)
+    own = hierarchy.GetItemByDataNode(node)
+    item = hierarchy.GetItemAncestorAtLevel(own, level) if own else 0
     return hierarchy.GetItemName(item) if item else ""
 
 

@@ -11,8 +11,8 @@ from vtk.util import numpy_support
 
 from TumorTwinLib.errors import TumorTwinError
 from TumorTwinLib.geometry import Grid, Image, bounding_box
-from TumorTwinLib.mrml.terminology import region_of, term_for
 from TumorTwinLib.mrml.volumes import affine_from_matrix, matrix_from_affine, parent_transform
+from TumorTwinLib.terminology import region_of, term_for
 
 _REGION_TAG = "TumorTwin.Region"  # our own name for the region, so that renaming a segment loses nothing
 

@@ -11,10 +11,10 @@ from TumorTwinLib.mrml.canvas import QUIET_TEXT, Canvas
 from TumorTwinLib.mrml.forecast import ForecastNodes
 from TumorTwinLib.mrml.graphics import require_graphics
 from TumorTwinLib.mrml.rendering import DENSITY_OPACITY, center_of_mass, occupied_box
-from TumorTwinLib.mrml.terminology import term_for
 from TumorTwinLib.mrml.views import SliceView, only_visible
 from TumorTwinLib.mrml.visits import PatientNodes
 from TumorTwinLib.mrml.volumes import image_from_node
+from TumorTwinLib.terminology import term_for
 
 _COLUMNS = 5
 _MOST_PANELS = 10

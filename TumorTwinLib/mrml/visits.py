@@ -13,9 +13,9 @@ import slicer
 from TumorTwinLib.geometry import Image
 from TumorTwinLib.mrml.run_nodes import VISITS_RUN, RunNodes, file_under, patient_item, study_item
 from TumorTwinLib.mrml.segmentations import fill_segmentation
-from TumorTwinLib.mrml.terminology import term_for
 from TumorTwinLib.mrml.volumes import fill_volume
 from TumorTwinLib.patient import PatientData
+from TumorTwinLib.terminology import term_for
 
 ANATOMY = ("T1CE", "FLAIR")  # what a reader looks at; other modalities would only make the scene larger
 _BRAIN_SHELL_OPACITY = 0.12
