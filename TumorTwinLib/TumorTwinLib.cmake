@@ -9,14 +9,22 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorTwinLib/forecast.py
   TumorTwinLib/geometry.py
   TumorTwinLib/imaging/__init__.py
+  TumorTwinLib/imaging/dicom_headers.py
+  TumorTwinLib/imaging/dicom_pixels.py
+  TumorTwinLib/imaging/dicom_stacks.py
   TumorTwinLib/imaging/itk.py
   TumorTwinLib/imaging/registration.py
   TumorTwinLib/imaging/transforms.py
   TumorTwinLib/inference/__init__.py
   TumorTwinLib/inference/calibration.py
   TumorTwinLib/inference/contours.py
+  TumorTwinLib/inference/first_state.py
   TumorTwinLib/inference/least_squares.py
+  TumorTwinLib/inference/noise.py
+  TumorTwinLib/inference/priors.py
   TumorTwinLib/inference/residuals.py
+  TumorTwinLib/inference/summaries.py
+  TumorTwinLib/inference/unknowns.py
   TumorTwinLib/jobs/__init__.py
   TumorTwinLib/jobs/checkpoint.py
   TumorTwinLib/jobs/conversation.py
@@ -106,14 +114,26 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorTwinLib/report/numbers.py
   TumorTwinLib/roles.py
   TumorTwinLib/segmentation/__init__.py
+  TumorTwinLib/segmentation/archives.py
   TumorTwinLib/segmentation/description.py
+  TumorTwinLib/segmentation/description_file.py
+  TumorTwinLib/segmentation/download.py
+  TumorTwinLib/segmentation/folders.py
+  TumorTwinLib/segmentation/networks.py
+  TumorTwinLib/segmentation/preprocessing.py
   TumorTwinLib/segmentation/registry.py
+  TumorTwinLib/segmentation/result.py
+  TumorTwinLib/segmentation/weights.py
   TumorTwinLib/terminology.py
   TumorTwinLib/treatment/__init__.py
+  TumorTwinLib/treatment/dosing.py
   TumorTwinLib/treatment/drugs.py
   TumorTwinLib/treatment/events.py
+  TumorTwinLib/treatment/pharmacokinetics.py
   TumorTwinLib/treatment/radiotherapy.py
   TumorTwinLib/treatment/regimens.py
+  TumorTwinLib/treatment/rtdose.py
+  TumorTwinLib/treatment/targets.py
   TumorTwinLib/twin.py
   TumorTwinLib/version.py
   TumorTwinLib/visit_folders.py
@@ -121,6 +141,11 @@ set(LIBRARY_PYTHON_SCRIPTS
   )
 
 set(LIBRARY_RESOURCES
+  TumorTwinLib/imaging/icbm152/csf.nii.gz
+  TumorTwinLib/imaging/icbm152/grey_matter.nii.gz
+  TumorTwinLib/imaging/icbm152/t1.nii.gz
+  TumorTwinLib/imaging/icbm152/ventricles.nii.gz
+  TumorTwinLib/imaging/icbm152/white_matter.nii.gz
   TumorTwinLib/report/style.css
   )
 

@@ -18,6 +18,7 @@ EVENTS = (
     RadiotherapyFraction(datetime(2024, 3, 6, 16, 0), 1.2),
     DrugDose(datetime(2024, 3, 6), "temozolomide", 0.1 + 0.2, "mg/m2"),
     DrugDose(datetime(2024, 3, 7, 9, 30, 15), "paclitaxel", 140.0, "mg"),
+    DrugDose(datetime(2024, 3, 8, 12), "fluorouracil", 2400.0, "mg/m2", infusion_hours=46.0),
     Surgery(datetime(2024, 4, 1)),
 )
 

@@ -111,7 +111,8 @@ def _entry(event: TreatmentEvent, number: int, put: _PutImage) -> dict[str, Any]
             dose_map = put(f"treatment{number}_dose", event.dose_map)
             return entry | {"kind": "radiotherapy", "dose_gy": event.dose_gy, "dose_map": dose_map}
         case DrugDose():
-            return entry | {"kind": "drug", "drug": event.drug, "amount": event.amount, "unit": event.unit}
+            dose = {"amount": event.amount, "unit": event.unit, "infusion_hours": event.infusion_hours}
+            return entry | {"kind": "drug", "drug": event.drug, **dose}
         case Surgery():
             cavity = put(f"treatment{number}_cavity", event.cavity)
             return entry | {"kind": "surgery", "cavity": cavity, "residual_fraction": event.residual_fraction}
@@ -123,7 +124,7 @@ def _event(entry: Mapping[str, Any], get: Callable[[Any], Image | None]) -> Trea
         case "radiotherapy":
             return RadiotherapyFraction(time, entry["dose_gy"], get(entry["dose_map"]))
         case "drug":
-            return DrugDose(time, entry["drug"], entry["amount"], entry["unit"])
+            return DrugDose(time, entry["drug"], entry["amount"], entry["unit"], entry["infusion_hours"])
         case "surgery":
             return Surgery(time, get(entry["cavity"]), entry["residual_fraction"])
     raise ValueError(f"unknown treatment {entry['kind']!r}")

@@ -13,7 +13,7 @@ import numpy as np
 
 from TumorTwinLib.errors import TumorTwinError
 from TumorTwinLib.geometry import Image
-from TumorTwinLib.treatment.drugs import STANDARD_BODY_SURFACE_AREA_M2
+from TumorTwinLib.treatment.dosing import STANDARD_BODY_SURFACE_AREA_M2
 from TumorTwinLib.treatment.events import DrugDose, RadiotherapyFraction, TreatmentEvent
 
 if TYPE_CHECKING:

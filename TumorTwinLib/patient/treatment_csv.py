@@ -5,7 +5,8 @@ column   content
 =======  ============================================================================================
 date     ``2024-03-05`` or ``2024-03-05T14:00``, local time; the time of day is kept to the second
 kind     ``radiotherapy``, ``drug`` or ``surgery``
-name     of the drug, by any name in ``TumorTwinLib.treatment.drugs``; empty otherwise
+name     of the drug, by any name in ``TumorTwinLib.treatment.drugs``; with ``over 46 h`` for an infusion;
+         empty for other kinds
 amount   dose of this one fraction or administration; empty for surgery
 unit     ``Gy`` for radiotherapy, ``mg`` or ``mg/m2`` for drugs; empty for surgery
 note     optional, not read
@@ -23,7 +24,7 @@ from pathlib import Path
 
 from TumorTwinLib.csv_rows import read_rows
 from TumorTwinLib.errors import TumorTwinError
-from TumorTwinLib.patient.treatment_entry import treatment_event
+from TumorTwinLib.patient.treatment_entry import drug_cell, treatment_event
 from TumorTwinLib.treatment.events import DrugDose, RadiotherapyFraction, TreatmentEvent
 
 COLUMNS = ("date", "kind", "name", "amount", "unit")
@@ -75,7 +76,7 @@ def csv_row(event: TreatmentEvent, where: object) -> tuple[str, ...]:
             raise TumorTwinError(f"{where} cannot hold the dose map of {date}: write the prescribed dose alone.")
         return (date, "radiotherapy", "", repr(event.dose_gy), "Gy")
     if isinstance(event, DrugDose):
-        return (date, "drug", event.drug, repr(event.amount), event.unit)
+        return (date, "drug", drug_cell(event), repr(event.amount), event.unit)
     if event.cavity is not None or event.residual_fraction:
         raise TumorTwinError(
             f"{where} cannot hold the cavity or residual of the surgery on {date}: write the date alone."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 from TumorTwinLib.csv_rows import parse_time
 from TumorTwinLib.errors import TumorTwinError
@@ -12,6 +13,7 @@ from TumorTwinLib.treatment.events import DrugDose, RadiotherapyFraction, Surger
 KINDS = ("radiotherapy", "drug", "surgery")
 _UNITS = {"gy": "Gy", "mg": "mg", "mg/m2": "mg/m2"}
 _DRUG_UNITS = ("mg", "mg/m2")
+_INFUSION = re.compile(r"(?P<drug>.+?)\s+over\s+(?P<hours>[0-9.]+)\s*h(?:ours?)?", re.IGNORECASE)
 
 
 def treatment_event(*, time: object, kind: str, name: str, amount: object, unit: str, where: str) -> TreatmentEvent:
@@ -20,7 +22,7 @@ def treatment_event(*, time: object, kind: str, name: str, amount: object, unit:
     Args:
         time: ISO 8601 date with optional time.
         kind: one of ``KINDS``.
-        name: of the drug (any synonym); unused for the other kinds.
+        name: of the drug (any synonym), with ``over 46 h`` after it for an infusion; unused for the other kinds.
         amount, unit: dose in Gy for radiotherapy, in mg or mg/m2 for drugs; empty for surgery.
         where: file and line, for messages.
 
@@ -40,13 +42,20 @@ def treatment_event(*, time: object, kind: str, name: str, amount: object, unit:
         if dose_unit != "Gy":
             raise TumorTwinError(f"{where} gives radiotherapy in {dose_unit}: give its dose in Gy.")
         return RadiotherapyFraction(moment, dose)
-    drug = find_drug(name)
+    infusion = _INFUSION.fullmatch(name.strip())
+    hours = 0.0 if infusion is None else _amount(infusion["hours"], where)
+    drug = find_drug(name if infusion is None else infusion["drug"])
     if drug is None:
         known = ", ".join(drug.name for drug in DRUGS)
         raise TumorTwinError(f"{where} names the drug '{name.strip()}', which is not known: use one of {known}.")
     if dose_unit not in _DRUG_UNITS:
         raise TumorTwinError(f"{where} gives {drug.name} in {dose_unit}: give its dose in mg or mg/m2.")
-    return DrugDose(moment, drug.name, dose, dose_unit)
+    return DrugDose(moment, drug.name, dose, dose_unit, hours)
+
+
+def drug_cell(dose: DrugDose) -> str:
+    """The name of a dose as ``treatment_event`` reads it."""
+    return f"{dose.drug} over {dose.infusion_hours:g} h" if dose.infusion_hours else dose.drug
 
 
 def _amount(amount: object, where: str) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,17 +20,23 @@ class RadiotherapyFraction:
 
 @dataclass(frozen=True)
 class DrugDose:
-    """One administration of one drug. ``unit`` is ``"mg"`` or ``"mg/m2"``."""
+    """One administration of one drug. ``unit`` is ``"mg"`` or ``"mg/m2"``; an infusion begins at ``time``."""
 
     time: datetime
     drug: str
     amount: float
     unit: str
+    infusion_hours: float = 0.0
 
 
 @dataclass(frozen=True)
 class Surgery:
-    """A resection. ``cavity`` is the mask that leaves the domain; ``residual_fraction`` stays behind in it."""
+    """A resection of what lies in ``cavity``.
+
+    Args:
+        residual_fraction: of the cells in the cavity that stay behind. Without any the cavity leaves the domain: no
+            cell grows or moves there any more.
+    """
 
     time: datetime
     cavity: Image | None = None
@@ -37,6 +44,12 @@ class Surgery:
 
 
 TreatmentEvent = RadiotherapyFraction | DrugDose | Surgery
+_ORDER = (Surgery, RadiotherapyFraction, DrugDose)  # of what happens at the same minute
+
+
+def in_order(events: Iterable[TreatmentEvent]) -> tuple[TreatmentEvent, ...]:
+    """By time; at the same minute resection, then radiotherapy, then drugs in the order given."""
+    return tuple(sorted(events, key=lambda event: (event.time, _ORDER.index(type(event)))))
 
 
 def days_between(start: datetime, end: datetime) -> float:
