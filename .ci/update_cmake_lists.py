@@ -32,11 +32,13 @@ def expected_lists(root: Path) -> dict[tuple[str, str], list[str]]:
     module = _files(root, "TumorTwin", relative_to="TumorTwin")
     library = _files(root, "TumorTwinLib")
     sample_data = _files(root, "Resources/SampleData")
+    models = _files(root, "Resources/Models")
     return {
         (MODULE, "MODULE_PYTHON_SCRIPTS"): [name for name in module if name.endswith(".py")],
         (MODULE, "MODULE_PYTHON_RESOURCES"): [name for name in module if not name.endswith(".py")],
         (LIBRARY, "LIBRARY_PYTHON_SCRIPTS"): [name for name in library if name.endswith(".py")],
         (LIBRARY, "LIBRARY_RESOURCES"): [name for name in library if not name.endswith(".py")],
+        (LIBRARY, "MODELS"): [name for name in models if not name.endswith(".py")],
         (LIBRARY, "SAMPLE_DATA"): [name for name in sample_data if not name.endswith(".py")],
     }
 

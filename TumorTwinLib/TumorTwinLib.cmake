@@ -1,5 +1,5 @@
-# Puts the library and the sample patient beside the module: qt-scripted-modules/TumorTwinLib and
-# qt-scripted-modules/Resources/SampleData. Included from the top so that paths keep their folders.
+# Puts the library, the models and the sample patient beside the module: qt-scripted-modules/TumorTwinLib and
+# qt-scripted-modules/Resources. Included from the top so that paths keep their folders.
 # The lists are kept by `make lists`.
 set(LIBRARY_PYTHON_SCRIPTS
   TumorTwinLib/__init__.py
@@ -8,23 +8,11 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorTwinLib/errors.py
   TumorTwinLib/forecast.py
   TumorTwinLib/geometry.py
-  TumorTwinLib/imaging/__init__.py
-  TumorTwinLib/imaging/dicom_headers.py
-  TumorTwinLib/imaging/dicom_pixels.py
-  TumorTwinLib/imaging/dicom_stacks.py
-  TumorTwinLib/imaging/itk.py
-  TumorTwinLib/imaging/registration.py
-  TumorTwinLib/imaging/transforms.py
   TumorTwinLib/inference/__init__.py
   TumorTwinLib/inference/calibration.py
   TumorTwinLib/inference/contours.py
-  TumorTwinLib/inference/first_state.py
   TumorTwinLib/inference/least_squares.py
-  TumorTwinLib/inference/noise.py
-  TumorTwinLib/inference/priors.py
   TumorTwinLib/inference/residuals.py
-  TumorTwinLib/inference/summaries.py
-  TumorTwinLib/inference/unknowns.py
   TumorTwinLib/jobs/__init__.py
   TumorTwinLib/jobs/checkpoint.py
   TumorTwinLib/jobs/conversation.py
@@ -81,7 +69,6 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorTwinLib/mrml/sequences.py
   TumorTwinLib/mrml/shown_forecast.py
   TumorTwinLib/mrml/shown_patient.py
-  TumorTwinLib/mrml/steps.py
   TumorTwinLib/mrml/subject_hierarchy_items.py
   TumorTwinLib/mrml/tables.py
   TumorTwinLib/mrml/terminal.py
@@ -115,14 +102,17 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorTwinLib/roles.py
   TumorTwinLib/segmentation/__init__.py
   TumorTwinLib/segmentation/archives.py
+  TumorTwinLib/segmentation/bundles.py
   TumorTwinLib/segmentation/description.py
   TumorTwinLib/segmentation/description_file.py
   TumorTwinLib/segmentation/download.py
   TumorTwinLib/segmentation/folders.py
+  TumorTwinLib/segmentation/importing.py
+  TumorTwinLib/segmentation/loading.py
   TumorTwinLib/segmentation/networks.py
-  TumorTwinLib/segmentation/preprocessing.py
+  TumorTwinLib/segmentation/nnunet.py
   TumorTwinLib/segmentation/registry.py
-  TumorTwinLib/segmentation/result.py
+  TumorTwinLib/segmentation/store.py
   TumorTwinLib/segmentation/weights.py
   TumorTwinLib/terminology.py
   TumorTwinLib/treatment/__init__.py
@@ -131,7 +121,6 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorTwinLib/treatment/events.py
   TumorTwinLib/treatment/pharmacokinetics.py
   TumorTwinLib/treatment/radiotherapy.py
-  TumorTwinLib/treatment/regimens.py
   TumorTwinLib/treatment/rtdose.py
   TumorTwinLib/treatment/targets.py
   TumorTwinLib/twin.py
@@ -141,12 +130,17 @@ set(LIBRARY_PYTHON_SCRIPTS
   )
 
 set(LIBRARY_RESOURCES
-  TumorTwinLib/imaging/icbm152/csf.nii.gz
-  TumorTwinLib/imaging/icbm152/grey_matter.nii.gz
-  TumorTwinLib/imaging/icbm152/t1.nii.gz
-  TumorTwinLib/imaging/icbm152/ventricles.nii.gz
-  TumorTwinLib/imaging/icbm152/white_matter.nii.gz
   TumorTwinLib/report/style.css
+  )
+
+set(MODELS
+  Resources/Models/brats_mri_segmentation.json
+  Resources/Models/brats_segresnet.json
+  Resources/Models/nnunet_brain_tumor.json
+  Resources/Models/pancreas_ct_dints_segmentation.json
+  Resources/Models/prostate_mri_anatomy.json
+  Resources/Models/tumortwin_brain.json
+  Resources/Models/wholeBody_ct_segmentation.json
   )
 
 set(SAMPLE_DATA
@@ -186,5 +180,5 @@ set(SAMPLE_DATA
 slicerMacroBuildScriptedModule(
   NAME TumorTwinLib
   SCRIPTS ${LIBRARY_PYTHON_SCRIPTS}
-  RESOURCES ${LIBRARY_RESOURCES} ${SAMPLE_DATA}
+  RESOURCES ${LIBRARY_RESOURCES} ${MODELS} ${SAMPLE_DATA}
   )

@@ -13,20 +13,23 @@ from typing import Any
 MONAI, NNUNET = "monai", "nnunet"
 ORGANS = ("brain", "prostate", "pancreas", "lung", "whole_body")
 
-# How intensities become the network's input, by channel. "Nonzero" voxels are those of the brain, which is cut out.
+# How intensities become the network's input, by channel, and the arguments each way needs. "Nonzero" voxels are those
+# of the brain, which is cut out.
 NORMALIZATIONS: dict[str, tuple[str, ...]] = {
     "zscore_brain": (),  # clipped at the 0.5 and 99.5 percentiles of the nonzero voxels, then their mean 0 and SD 1
     "zscore_nonzero": (),  # mean 0 and SD 1 of the nonzero voxels; zeros stay zero (MONAI NormalizeIntensity, nonzero)
     "zscore": (),  # mean 0 and SD 1 of all voxels (MONAI NormalizeIntensity)
-    "minmax": (),  # from 0 (smallest) to 1 (largest) (MONAI ScaleIntensity)
+    "minmax": (),  # the smallest value to 0 and the largest to 1 (MONAI ScaleIntensity)
+    "zscore_nonzero_to_unit": (),  # zscore_nonzero, then the smallest value to -1 and the largest to 1
     "ct_window": ("lower_hu", "upper_hu"),  # clipped to the window, then from 0 to 1 (MONAI ScaleIntensityRange)
-    "in_package": (),  # the package that runs the network does it (nnU-Net)
+    "ct_zscore": ("lower_hu", "upper_hu", "mean_hu", "sd_hu"),  # clipped, then with this mean and SD (nnU-Net)
 }
 
 # How the output channels become labels.
 SOFTMAX = "softmax"  # one channel a label, background included: the largest wins
-SIGMOID_TC_WT_ET = "sigmoid_tc_wt_et"  # channels are tumor core, whole tumor, enhancing tumor, each 0.5 or more or not
+SIGMOID_TC_WT_ET = "sigmoid_tc_wt_et"  # channels TUMOR_REGIONS, in the order of ``outputs``: each is in or out at 0.5
 DECODINGS = (SOFTMAX, SIGMOID_TC_WT_ET)
+TUMOR_REGIONS = ("tumor_core", "whole_tumor", "enhancing")
 
 
 @dataclass(frozen=True)
@@ -48,8 +51,9 @@ class NetworkSpec:
     """A network and how to build it.
 
     Args:
-        kind: ``MONAI``, a class of ``monai.networks.nets``; ``NNUNET``, a trained nnU-Net v2 model folder.
-        name: of the class, e.g. ``"SegResNet"``; of the nnU-Net trainer's folder otherwise.
+        kind: ``MONAI``, a class of ``monai.networks.nets``; ``NNUNET``, one of ``dynamic_network_architectures``, which
+            comes with nnU-Net v2.
+        name: of the class, e.g. ``"SegResNet"``. Which there are, ``networks`` says.
         arguments: of the class, as JSON has them.
     """
 
@@ -65,20 +69,23 @@ class WeightsSource:
     Args:
         file: name inside the model's folder, e.g. ``"model.pt"``; inside ``Resources/Models`` where the model ships.
         shipped: True for weights that come with TumorTwin.
-        url: address of the file or of a ``.zip`` that holds it; None where the user brings the file.
-        archive_member: the file inside the ``.zip``; None where ``url`` is the file itself.
-        sha256: of ``file`` in lower case hex; None where it is not published: the first download's is then recorded.
-        size_bytes: of what is downloaded, as far as known.
-        licence: SPDX identifier or a short name.
+        url: address of the file, or of a ``.zip`` that holds it; None where the user brings the file.
+        archive_members: the files to take out of the ``.zip``, as the ends of their paths, e.g. ``"models/model.pt"``;
+            empty where ``url`` is the file itself.
+        sha256: of ``file``, lower case hex; None where nobody publishes it: the first download's is then recorded.
+        download_sha1: of what ``url`` gives, where the publisher lists only that.
+        size_bytes: of what is downloaded, about; None where it is not published.
+        licence: SPDX identifier, or what the publisher says.
         licence_url: its text.
-        citation: the publication that those who use the model cite.
+        citation: what users of the model cite.
     """
 
     file: str
     shipped: bool = False
     url: str | None = None
-    archive_member: str | None = None
+    archive_members: tuple[str, ...] = ()
     sha256: str | None = None
+    download_sha1: str | None = None
     size_bytes: int | None = None
     licence: str
     licence_url: str | None = None
