@@ -8,11 +8,36 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorTwinLib/errors.py
   TumorTwinLib/forecast.py
   TumorTwinLib/geometry.py
+  TumorTwinLib/imaging/__init__.py
+  TumorTwinLib/imaging/atlas.py
+  TumorTwinLib/imaging/deidentify.py
+  TumorTwinLib/imaging/dicom_headers.py
+  TumorTwinLib/imaging/dicom_pixels.py
+  TumorTwinLib/imaging/dicom_stacks.py
+  TumorTwinLib/imaging/itk.py
+  TumorTwinLib/imaging/load_visits.py
+  TumorTwinLib/imaging/modalities.py
+  TumorTwinLib/imaging/registration.py
+  TumorTwinLib/imaging/scan_folder.py
+  TumorTwinLib/imaging/scan_index.py
+  TumorTwinLib/imaging/suv.py
+  TumorTwinLib/imaging/transforms.py
   TumorTwinLib/inference/__init__.py
   TumorTwinLib/inference/calibration.py
   TumorTwinLib/inference/contours.py
+  TumorTwinLib/inference/first_state.py
+  TumorTwinLib/inference/laplace.py
   TumorTwinLib/inference/least_squares.py
+  TumorTwinLib/inference/likelihood.py
+  TumorTwinLib/inference/noise.py
+  TumorTwinLib/inference/priors.py
+  TumorTwinLib/inference/problem.py
+  TumorTwinLib/inference/psis.py
   TumorTwinLib/inference/residuals.py
+  TumorTwinLib/inference/sampling.py
+  TumorTwinLib/inference/simulator.py
+  TumorTwinLib/inference/summaries.py
+  TumorTwinLib/inference/unknowns.py
   TumorTwinLib/jobs/__init__.py
   TumorTwinLib/jobs/checkpoint.py
   TumorTwinLib/jobs/conversation.py
@@ -28,6 +53,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorTwinLib/jobs/runner.py
   TumorTwinLib/jobs/spec.py
   TumorTwinLib/jobs/stages.py
+  TumorTwinLib/jobs/steps.py
   TumorTwinLib/jobs/worker.py
   TumorTwinLib/labels.py
   TumorTwinLib/metrics.py
@@ -103,26 +129,38 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorTwinLib/segmentation/__init__.py
   TumorTwinLib/segmentation/archives.py
   TumorTwinLib/segmentation/bundles.py
+  TumorTwinLib/segmentation/confidence.py
+  TumorTwinLib/segmentation/decoding.py
   TumorTwinLib/segmentation/description.py
   TumorTwinLib/segmentation/description_file.py
   TumorTwinLib/segmentation/download.py
   TumorTwinLib/segmentation/folders.py
   TumorTwinLib/segmentation/importing.py
+  TumorTwinLib/segmentation/inference.py
   TumorTwinLib/segmentation/loading.py
+  TumorTwinLib/segmentation/memory.py
   TumorTwinLib/segmentation/networks.py
   TumorTwinLib/segmentation/nnunet.py
+  TumorTwinLib/segmentation/preprocessing.py
   TumorTwinLib/segmentation/registry.py
+  TumorTwinLib/segmentation/result.py
   TumorTwinLib/segmentation/store.py
   TumorTwinLib/segmentation/weights.py
+  TumorTwinLib/segmentation/windows.py
   TumorTwinLib/terminology.py
   TumorTwinLib/treatment/__init__.py
+  TumorTwinLib/treatment/calendar.py
   TumorTwinLib/treatment/dosing.py
   TumorTwinLib/treatment/drugs.py
   TumorTwinLib/treatment/events.py
   TumorTwinLib/treatment/pharmacokinetics.py
   TumorTwinLib/treatment/radiotherapy.py
+  TumorTwinLib/treatment/regimens/__init__.py
+  TumorTwinLib/treatment/regimens/files.py
+  TumorTwinLib/treatment/regimens/regimen.py
   TumorTwinLib/treatment/rtdose.py
   TumorTwinLib/treatment/targets.py
+  TumorTwinLib/treatment/toxicity.py
   TumorTwinLib/twin.py
   TumorTwinLib/version.py
   TumorTwinLib/visit_folders.py
@@ -130,7 +168,17 @@ set(LIBRARY_PYTHON_SCRIPTS
   )
 
 set(LIBRARY_RESOURCES
+  TumorTwinLib/imaging/icbm152/csf.nii.gz
+  TumorTwinLib/imaging/icbm152/grey_matter.nii.gz
+  TumorTwinLib/imaging/icbm152/t1.nii.gz
+  TumorTwinLib/imaging/icbm152/ventricles.nii.gz
+  TumorTwinLib/imaging/icbm152/white_matter.nii.gz
   TumorTwinLib/report/style.css
+  TumorTwinLib/treatment/regimens/glioblastoma.json
+  TumorTwinLib/treatment/regimens/nsclc.json
+  TumorTwinLib/treatment/regimens/pancreas.json
+  TumorTwinLib/treatment/regimens/prostate.json
+  TumorTwinLib/treatment/regimens/tnbc.json
   )
 
 set(MODELS
