@@ -1,17 +1,14 @@
-"""The TumorTwin module in Slicer: what it is called, a small panel, and its self test.
+"""The TumorTwin module in Slicer: what it is called, its panel's life, and its self test.
 
-Everything it does lives in ``TumorTwinLib``; heavy packages (PyTorch, NumPy) are imported when a run starts, so that
-Slicer starts as fast with this module as without it.
+What the panel does lives in ``TumorTwinPanel``, what it computes in ``TumorTwinLib``; both are imported when the module
+is opened, so that Slicer starts as fast with this module as without it.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from pathlib import Path
 
-import ctk
-import qt
 import slicer
 from slicer.i18n import tr as _
 from slicer.i18n import translate
@@ -20,6 +17,7 @@ from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModuleTest,
     ScriptedLoadableModuleWidget,
 )
+from slicer.util import VTKObservationMixin
 
 # In a checkout the library lies beside this folder; in an installed extension it lies beside this file, where Slicer
 # already looks.
@@ -27,33 +25,9 @@ _CHECKOUT = Path(__file__).resolve().parents[1]
 if (_CHECKOUT / "TumorTwinLib").is_dir() and str(_CHECKOUT) not in sys.path:
     sys.path.append(str(_CHECKOUT))
 
-import TumorTwinLib
-from TumorTwinLib.errors import TumorTwinError
 from TumorTwinLib.mrml.logic import TumorTwinLogic
 
-# From the first with NumPy 2 wheels on every platform to the newest that was tested.
-TORCH_REQUIREMENT = ">=2.6,<2.14"
-
-
-def ensurePythonPackages(requirementsPath: str) -> None:
-    """Install what a run needs, after asking the user; does nothing when all is there.
-
-    Raises:
-        TumorTwinError: PyTorch is absent and the PyTorch extension is not installed.
-    """
-    import slicer.packaging
-
-    requirements = slicer.packaging.load_requirements(requirementsPath)
-    slicer.packaging.pip_ensure(requirements, requester="TumorTwin")
-    if importlib.util.find_spec("torch") is not None:
-        return
-    try:
-        import PyTorchUtils
-    except ModuleNotFoundError as error:
-        message = _("PyTorch is not installed: install the PyTorch extension in the Extensions Manager, then restart.")
-        raise TumorTwinError(message) from error
-    logic = PyTorchUtils.PyTorchUtilsLogic()
-    logic.installTorch(askConfirmation=True, torchVersionRequirement=TORCH_REQUIREMENT)
+_OURS = ("TumorTwinLib", "TumorTwinPanel")
 
 
 class TumorTwin(ScriptedLoadableModule):
@@ -76,88 +50,89 @@ class TumorTwin(ScriptedLoadableModule):
         )
 
 
-class TumorTwinWidget(ScriptedLoadableModuleWidget):
-    """Choose a patient and a horizon, press Apply, read the status."""
+class TumorTwinWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
+    """The panel's life: when it is made, shown, hidden and taken away, and when the scene is closed under it."""
+
+    def __init__(self, parent=None) -> None:
+        ScriptedLoadableModuleWidget.__init__(self, parent)
+        VTKObservationMixin.__init__(self)
+        self.logic = None
+        self.panel = None
 
     def setup(self) -> None:
         ScriptedLoadableModuleWidget.setup(self)
-        self.logic = TumorTwinLogic()
+        from TumorTwinPanel.panel import Panel
 
-        section = ctk.ctkCollapsibleButton()
-        section.setText(_("Forecast"))
-        self.layout.addWidget(section)
-        form = qt.QFormLayout(section)
-
-        self.patientPathEdit = ctk.ctkPathLineEdit()
-        self.patientPathEdit.filters = ctk.ctkPathLineEdit.Dirs
-        self.patientPathEdit.setToolTip(_("Folder with the patient's visits and treatment.csv."))
-        self.patientPathEdit.currentPathChanged.connect(self.updateApply)
-        form.addRow(_("Patient folder:"), self.patientPathEdit)
-
-        self.horizonSpinBox = qt.QSpinBox()
-        self.horizonSpinBox.setRange(1, 3650)
-        self.horizonSpinBox.setValue(180)
-        self.horizonSpinBox.setSuffix(_(" days"))
-        self.horizonSpinBox.setToolTip(_("How far the forecast reaches."))
-        form.addRow(_("Horizon:"), self.horizonSpinBox)
-
-        self.applyButton = qt.QPushButton(_("Apply"))
-        self.applyButton.clicked.connect(self.onApply)
-        form.addRow(self.applyButton)
-
-        self.statusLabel = qt.QLabel()
-        self.statusLabel.setWordWrap(True)
-        form.addRow(self.statusLabel)
-
+        uiWidget = slicer.util.loadUI(self.resourcePath("UI/TumorTwin.ui"))
+        self.layout.addWidget(uiWidget)
         self.layout.addStretch(1)
-        self.updateApply()
+        self.ui = slicer.util.childWidgetVariables(uiWidget)
+        uiWidget.setMRMLScene(slicer.mrmlScene)
+        self.logic = TumorTwinLogic()
+        self.panel = Panel(self.ui, self.resourcePath("requirements.txt"), uiWidget)
+        scene = slicer.vtkMRMLScene
+        self.addObserver(slicer.mrmlScene, scene.StartCloseEvent, self.onSceneStartClose)
+        for event in (scene.StartImportEvent, scene.StartRestoreEvent):
+            self.addObserver(slicer.mrmlScene, event, self.onSceneStartChange)
+        for event in (scene.EndCloseEvent, scene.EndImportEvent, scene.EndRestoreEvent):
+            self.addObserver(slicer.mrmlScene, event, self.onSceneEndChange)
+        for event in (scene.NodeAddedEvent, scene.NodeRemovedEvent):
+            self.addObserver(slicer.mrmlScene, event, self.panel.scheduleRefresh)
+        self.panel.attach()
+
+    def cleanup(self) -> None:
+        self.removeObservers()
+        if self.panel is not None:  # None where setup failed
+            self.panel.close()
+
+    def enter(self) -> None:
+        self.panel.attach()
+
+    def exit(self) -> None:
+        self.panel.detach()
+
+    def onSceneStartClose(self, *_args) -> None:
+        self.panel.sceneCloses()
+
+    def onSceneStartChange(self, *_args) -> None:
+        self.panel.detach()
+
+    def onSceneEndChange(self, *_args) -> None:
+        if self.parent.isEntered:
+            self.panel.scheduleAttach()
 
     def onReload(self) -> None:
-        """Reload the library along with this file."""
-        for name in [name for name in sys.modules if name.split(".")[0] == "TumorTwinLib"]:
+        """Reload library and panel along with this file; a running job is stopped."""
+        self.cleanup()
+        for name in [name for name in sys.modules if name.split(".")[0] in _OURS]:
             del sys.modules[name]
         ScriptedLoadableModuleWidget.onReload(self)
 
-    def updateApply(self, *args) -> None:
-        ready = Path(self.patientPathEdit.currentPath or "-").is_dir()
-        self.applyButton.setEnabled(ready)
-        hint = _("Calibrate on the visits and forecast.") if ready else _("Choose an existing patient folder first.")
-        self.applyButton.setToolTip(hint)
-
-    def onApply(self, *args) -> None:
-        self.applyButton.setEnabled(False)
-        self.showStatus(_("Calibrating and forecasting. Slicer does not respond until this is done."))
-        try:
-            with slicer.util.WaitCursor():
-                ensurePythonPackages(self.resourcePath("requirements.txt"))
-                self.logic.runPatient(self.patientPathEdit.currentPath, float(self.horizonSpinBox.value))
-        except TumorTwinError as error:
-            self.showStatus(str(error))
-        except Exception:
-            self.showStatus(_("Stopped by an unexpected error. The Python console shows the details."))
-            raise
-        else:
-            self.showStatus(_("Done. The forecast is in the scene, under the patient in the Data module."))
-        finally:
-            self.updateApply()
-
-    def showStatus(self, text: str) -> None:
-        self.statusLabel.setText(text)
-        slicer.app.processEvents()  # or the text would appear only after the run
-
 
 class TumorTwinTest(ScriptedLoadableModuleTest):
-    """Forecasts the shipped patient inside Slicer."""
+    """Calibrates and forecasts a small phantom through the panel, with the real solver."""
 
     def setUp(self) -> None:
         slicer.mrmlScene.Clear()
 
-    def test_shippedPatient(self) -> None:
-        if importlib.util.find_spec("torch") is None:
-            self.skipTest("PyTorch is not installed in this Slicer")
-        root = Path(TumorTwinLib.__file__).resolve().parents[1]
-        self.delayDisplay("Forecasting the shipped patient for 30 days")
-        TumorTwinLogic().runPatient(root / "Resources" / "SampleData" / "glioblastoma", horizonDays=30)
-        self.assertGreater(slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLSequenceNode"), 0)
-        self.assertGreater(slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLTableNode"), 0)
-        self.delayDisplay("Test passed")
+    def test_phantom(self) -> None:
+        slicer.util.selectModule("TumorTwin")
+        from TumorTwinPanel.patient_loading import addPatient
+        from TumorTwinPanel.phantom import phantomPatient
+
+        panel = slicer.util.getModuleWidget("TumorTwin").panel
+        self.delayDisplay("Adding the phantom to the scene")
+        panel.patientActions.choose(addPatient(phantomPatient()))
+        panel.parameters.horizonDays = 30
+        panel.parameters.resolutionMm = 4.0
+        panel.refresh()
+        self.assertTrue(panel.ui.applyButton.enabled, panel.ui.reasonsLabel.text)
+        self.delayDisplay("Calibrating and forecasting the phantom")
+        panel.ui.applyButton.click()
+        while panel.runActions.control.busy:
+            slicer.app.processEvents()
+        forecast = panel.results.forecast
+        self.assertIsNotNone(forecast, panel.ui.statusLabel.text)
+        self.assertEqual(forecast.phase(forecast.day_count - 1), "prediction")
+        self.assertEqual(forecast.day(forecast.day_count - 1), 110.0)
+        self.delayDisplay(panel.ui.statusLabel.text)

@@ -55,7 +55,10 @@ def _ignore(*_) -> None:
 
 @dataclass(frozen=True)
 class Listener:
-    """Who is told what, in the order it happened; of what was overtaken before it was delivered, only the latest."""
+    """Who is told what, in the order it happened; of what was overtaken before it was delivered, only the latest.
+
+    Progress alone does not wait for its turn: a listener that is slow with frames still knows how far the job is.
+    """
 
     on_progress: Callable[[Progress], None] = _ignore
     on_frame: Callable[[Frame], None] = _ignore
@@ -175,7 +178,7 @@ class Conversation:
             case Progress():
                 self.progress = event
                 self._drop(lambda other: isinstance(other, Progress))
-                self._pending.append(event)
+                self._pending.appendleft(event)
             case Frame():
                 self.frames.append(event)
                 self._drop(lambda other: isinstance(other, Frame) and other.file == event.file)

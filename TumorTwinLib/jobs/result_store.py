@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +17,7 @@ from TumorTwinLib.inference.least_squares import FitStatus
 from TumorTwinLib.jobs.files import inside, read_array, read_json, write_json
 from TumorTwinLib.jobs.frames import Frame, FrameFolder
 from TumorTwinLib.jobs.protocol import Ending
+from TumorTwinLib.jobs.steps import run_through
 
 if TYPE_CHECKING:
     from TumorTwinLib.inference.calibration import MapResult
@@ -127,16 +128,22 @@ def read_result(folder: Path) -> JobResult:
     Raises:
         TumorTwinError: there is none, or it is damaged.
     """
+    return run_through(reading_result(folder))
+
+
+def reading_result(folder: Path) -> Generator[None, None, JobResult]:
+    """``read_result`` in steps of one frame, so that a panel can let the user go on between them."""
     path = folder / RESULT_FILE
     data = read_json(path)
     try:
+        forecast = None if data["forecast"] is None else (yield from _reading_forecast(folder, data["forecast"]))
         return JobResult(
             Ending(data["ending"]),
             data["message"],
             data["fingerprint"],
             data["patient_id"],
             None if data["fit"] is None else FitSummary.from_dict(data["fit"]),
-            None if data["forecast"] is None else _read_forecast(folder, data["forecast"]),
+            forecast,
             tuple(Frame(**frame) for frame in data["frames"]),
             tuple(data["notices"]),
             data["seconds"],
@@ -176,14 +183,19 @@ def _write_forecast(folder: Path, result: JobResult) -> dict[str, Any]:
     }
 
 
-def _read_forecast(folder: Path, data: Mapping[str, Any]) -> Forecast:
+def _reading_forecast(folder: Path, data: Mapping[str, Any]) -> Generator[None, None, Forecast]:
     curve = data["curve"]
+    grid = Grid.from_dict(data["grid"])
+    cellularity = np.empty((len(data["cellularity"]), *grid.shape), np.float32)
+    for number, file in enumerate(data["cellularity"]):
+        cellularity[number] = read_array(inside(folder, file))
+        yield
     return Forecast(
         patient_id=data["patient_id"],
         start=datetime.fromisoformat(data["start"]),
         days=np.array(data["days"], dtype=float),
-        grid=Grid.from_dict(data["grid"]),
-        cellularity=np.stack([read_array(inside(folder, file)) for file in data["cellularity"]]),
+        grid=grid,
+        cellularity=cellularity,
         thresholds=data["thresholds"],
         volume_mm3=_arrays(data["volume_mm3"]),
         total_cell_count=np.array(data["total_cell_count"], dtype=float),

@@ -17,13 +17,15 @@ import queue
 import subprocess
 import threading
 import time
+from collections.abc import Generator
 from pathlib import Path
 
 from TumorTwinLib.errors import TumorTwinError
 from TumorTwinLib.jobs.conversation import GRACE_S, Conversation, Listener, State
 from TumorTwinLib.jobs.processes import LOG_FILE, NO_WINDOW, end_process_group, worker_command, worker_environment
 from TumorTwinLib.jobs.protocol import Ending, Progress
-from TumorTwinLib.jobs.result_store import JobResult, read_result
+from TumorTwinLib.jobs.result_store import JobResult, reading_result
+from TumorTwinLib.jobs.steps import run_through
 
 _DRAIN_S = 1.0  # for output after the process is gone; a grandchild may hold the pipe open
 
@@ -80,12 +82,16 @@ class JobHandle:
         Raises:
             TumorTwinError: the job failed or crashed, with the user's sentence; or it is not over.
         """
+        return run_through(self.reading_result())
+
+    def reading_result(self) -> Generator[None, None, JobResult]:
+        """``result`` in steps of one frame."""
         if not self.state.over:
             raise TumorTwinError("The job is still running: wait for its end.")
         if self.state in (State.FAILED, State.CRASHED):
             raise TumorTwinError(self.message)
         if self.conversation.end is not None:
-            return read_result(self.folder)
+            return (yield from reading_result(self.folder))
         frames = tuple(frame for frame in self.conversation.frames if not frame.preview)
         return JobResult(Ending.CANCELLED, self.message, frames=frames)  # it was killed before it could write one
 

@@ -13,6 +13,7 @@ import slicer
 from TumorTwinLib.errors import TumorTwinError
 from TumorTwinLib.forecast import Forecast
 from TumorTwinLib.geometry import Grid, Image, bounding_box
+from TumorTwinLib.jobs.steps import run_through
 from TumorTwinLib.mrml.colors import fill_color_table
 from TumorTwinLib.mrml.density import fill_density, style_density
 from TumorTwinLib.mrml.forecast_charts import show_charts
@@ -20,7 +21,6 @@ from TumorTwinLib.mrml.forecast_tables import curve_columns, forecast_columns, m
 from TumorTwinLib.mrml.run_nodes import RunNodes, file_under, folder_item, study_item
 from TumorTwinLib.mrml.segmentations import add_segment, fill_segmentation
 from TumorTwinLib.mrml.sequences import browse, filling_sequence
-from TumorTwinLib.mrml.steps import run_through
 from TumorTwinLib.mrml.tables import fill_table
 
 FOLDER = "TumorTwin forecast"

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from TumorTwinLib.errors import TumorTwinError
 from TumorTwinLib.geometry import Image
+from TumorTwinLib.jobs.steps import run_through
 from TumorTwinLib.labels import WHOLE_REGIONS
 from TumorTwinLib.mrml.segmentations import masks_from_segmentation
-from TumorTwinLib.mrml.steps import run_through
 from TumorTwinLib.mrml.volumes import image_from_node
 from TumorTwinLib.patient import PatientData, Visit
 from TumorTwinLib.patient.data import MODALITIES, TISSUES
