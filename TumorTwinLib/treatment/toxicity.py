@@ -45,7 +45,9 @@ def toxicity_proxies(
     events = tuple(events)
     if not events:
         return Toxicity()
-    bed, cumulative, units = 0.0, {}, {}
+    bed = 0.0
+    cumulative: dict[str, float] = {}
+    units: dict[str, str] = {}
     for event in events:
         if isinstance(event, RadiotherapyFraction):
             bed += float(lq_exponent_gy(event.dose_gy, LATE_TISSUE_ALPHA_BETA_GY))

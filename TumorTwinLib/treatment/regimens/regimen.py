@@ -1,6 +1,6 @@
 """A regimen as rules, and the events of one that begins at a given time.
 
-A regimen is a list of courses; a course is one thing given again and again: a fraction, a dose of one drug, a resection.
+A regimen is a list of courses; a course is one thing given again and again: a fraction, a dose of a drug, a resection.
 Its days follow from its rules, the calendar and the courses before it, so that one file serves every start.
 """
 
@@ -72,9 +72,9 @@ class Course:
                 day += timedelta(days=1)
             return day
 
+        given: list[_Given] = []
         if self.during is not None:
             day, last = earlier[self.during][0].day, earlier[self.during][-1].day
-            given = []
             while (day := next_day(day)) <= last:
                 given.append(_Given(day, len(given)))
                 day += timedelta(days=self.every_days)
@@ -82,9 +82,7 @@ class Course:
         begin = start + timedelta(days=self.start_day - 1)
         if self.after is not None:
             begin = earlier[self.after][-1].day + timedelta(days=self.gap_days)
-        planned = self._planned(next_day(begin))
-        given = []
-        for day, cycle in planned:
+        for day, cycle in self._planned(next_day(begin)):
             earliest = given[-1].day + timedelta(days=1 if self.cycles else self.every_days) if given else day
             given.append(_Given(next_day(max(day, earliest)), cycle))
         return given
