@@ -9,7 +9,7 @@ import pytest
 from scipy.integrate import quad, solve_ivp
 
 from Testing.physics.problems import EXACT, block, final, growth, rate, relative_l2, voxel_centres_mm
-from TumorTwinLib.physics.reaction import Drug, InstantKill, LogisticReaction, Moebius, Rate
+from TumorTwinLib.physics.reaction import Drug, GrowthChange, InstantKill, LogisticReaction, Moebius, Rate
 from TumorTwinLib.treatment.radiotherapy import (
     biologically_effective_dose_gy,
     equivalent_dose_in_2gy_fractions,
@@ -162,3 +162,14 @@ def test_linear_quadratic_survival_of_a_course():
 def test_biologically_effective_doses(fractions, dose_gy, alpha_beta_gy, bed_gy, eqd2_gy):
     assert biologically_effective_dose_gy(fractions, dose_gy, alpha_beta_gy) == pytest.approx(bed_gy)
     assert equivalent_dose_in_2gy_fractions(fractions, dose_gy, alpha_beta_gy) == pytest.approx(eqd2_gy, abs=5e-3)
+
+
+def test_growth_that_changes_is_growth_at_one_rate_after_another():
+    slow, fast = Rate(np.array([0.02]), np.array([[0.02, 0.0]])), Rate(np.array([0.05]), np.array([[0.05, 0.05]]))
+    changing = LogisticReaction(slow, changes=(GrowthChange(10.0, fast),))
+    whole = changing.flow(0.0, 25.0)
+    parts = LogisticReaction(slow).flow(0.0, 10.0).then(LogisticReaction(fast).flow(0.0, 15.0))
+    for name in ("a", "b", "da", "db"):
+        np.testing.assert_allclose(getattr(whole, name), getattr(parts, name), rtol=1e-12)
+    assert changing.event_days == (10.0,)
+    assert changing.flow(12.0, 20.0).a == pytest.approx(np.exp(0.05 * 8.0))

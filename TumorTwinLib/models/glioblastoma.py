@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -155,6 +156,11 @@ class ReactionDiffusionModel:
         return make_domain(self.grid, mask, self._relative_diffusivity)
 
     @functools.cached_property
+    def _inside(self) -> np.ndarray:
+        """Flat indices of the voxels that can hold cells."""
+        return np.flatnonzero(self.physics_domain.unpack(self.physics_domain.mask))
+
+    @functools.cached_property
     def _relative_diffusivity(self) -> np.ndarray:
         """(ni, nj, nk) diffusivity over that of white matter."""
         if not self.tissues:
@@ -187,18 +193,24 @@ class ReactionDiffusionModel:
         kind = self.initial if self.initial != "auto" else ("level_set" if measured is None else "adc_tail")
         if kind != "level_set" and measured is None:
             raise TumorTwinError(f"{first.name} has no ADC map: add one, or choose the initial state 'level_set'.")
-        contours, tail = first.contours, np.sqrt(self._relative_diffusivity)
+        voxels = self._inside
+        contours, tail = first.contours.at(voxels), np.sqrt(self._relative_diffusivity.ravel()[voxels])
         if kind == "level_set" or measured is None:
             u, slope = level_set_state(contours, self.core_level, self.whole_level, length_mm, tail)
         else:
-            cells = np.maximum(measured, 0.0)
+            cells = np.maximum(measured.ravel()[voxels], 0.0)
             if kind == "adc":
-                u, slope = cells, np.zeros(self.grid.shape)
+                u, slope = cells, np.zeros(len(voxels))
             else:
                 u, slope = adc_state(cells, contours, self.whole_level, length_mm, tail)
         # L = sqrt(D / rho): d L / d log D = L / 2 and d L / d log rho = -L / 2
         weight = {"diffusivity_mm2_per_day": 0.5 * length_mm, "proliferation_per_day": -0.5 * length_mm}
-        return np.stack([u, *(slope * weight.get(name, 0.0) for name in calibrated)])[None]
+        state = np.zeros((1, 1 + len(calibrated), math.prod(self.grid.shape)))
+        state[0, 0, voxels] = u
+        for number, name in enumerate(calibrated, start=1):
+            if name in weight:
+                state[0, number, voxels] = slope * weight[name]
+        return state.reshape(1, -1, *self.grid.shape)
 
     def dynamics(
         self, patient: PatientData, members: Sequence[Mapping[str, float]], calibrated: Sequence[str] = ()

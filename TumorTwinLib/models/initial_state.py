@@ -35,6 +35,11 @@ class Contours:
             (3.0 * volume_mm3 / (4.0 * np.pi)) ** (1.0 / 3.0),
         )
 
+    def at(self, voxels: np.ndarray) -> Contours:
+        """The distances of some voxels alone, by flat index; the functions below work on those as on a grid."""
+        to_core = None if self.to_core_mm is None else self.to_core_mm.ravel()[voxels]
+        return replace(self, to_core_mm=to_core, to_whole_mm=self.to_whole_mm.ravel()[voxels])
+
 
 def level_set_state(
     contours: Contours,

@@ -108,6 +108,14 @@ class FieldKill:
 
 
 @dataclass(frozen=True)
+class GrowthChange:
+    """From ``day`` on, until the next change, cells proliferate at this rate instead."""
+
+    day: float
+    proliferation_per_day: Rate
+
+
+@dataclass(frozen=True)
 class LogisticReaction:
     """All that acts on cells except diffusion.
 
@@ -115,12 +123,14 @@ class LogisticReaction:
         proliferation_per_day: rho.
         drugs, instants, fields: the kills. At equal times the order is: field kills, then instant kills, then doses,
             as resection precedes a fraction and a fraction precedes the drug given after it.
+        changes: of rho, by day; it holds as given before the first.
     """
 
     proliferation_per_day: Rate
     drugs: tuple[Drug, ...] = ()
     instants: tuple[InstantKill, ...] = ()
     fields: tuple[FieldKill, ...] = ()
+    changes: tuple[GrowthChange, ...] = ()
 
     @property
     def members(self) -> int:
@@ -134,7 +144,8 @@ class LogisticReaction:
     def event_days(self) -> tuple[float, ...]:
         """Every instant at which the solution or its rate jumps; steps land on all of them."""
         doses = (float(day) for drug in self.drugs for day in drug.days)
-        return tuple(sorted({*doses, *(kill.day for kill in self.instants), *(kill.day for kill in self.fields)}))
+        kills = {*(kill.day for kill in self.instants), *(kill.day for kill in self.fields)}
+        return tuple(sorted({*doses, *kills, *(change.day for change in self.changes)}))
 
     def flow(self, start: float, end: float) -> Moebius:
         """The map from ``start`` to just before ``end``: events at ``start`` are in, events at ``end`` are not."""
@@ -164,12 +175,16 @@ class LogisticReaction:
         total = self.identity()
         edges = _panels(start, end, [drug.elimination_per_day for drug, _ in active])
         for left, right in zip(edges[:-1], edges[1:], strict=True):
-            total = total.then(self._panel(right - left, left - start, active))
+            total = total.then(self._panel(self._rho(start), right - left, left - start, active))
         return total
 
-    def _panel(self, length: float, offset: float, active: list[tuple[Drug, float]]) -> Moebius:
+    def _rho(self, day: float) -> Rate:
+        """Proliferation from ``day`` on."""
+        rates = [change.proliferation_per_day for change in self.changes if change.day <= day]
+        return rates[-1] if rates else self.proliferation_per_day
+
+    def _panel(self, rho: Rate, length: float, offset: float, active: list[tuple[Drug, float]]) -> Moebius:
         times = np.append(0.5 * length * (_NODES + 1.0), length)
-        rho = self.proliferation_per_day
         exponent = rho.value[:, None] * times  # (E, nodes + 1)
         slope = rho.derivative[:, :, None] * times  # (E, P, nodes + 1)
         for drug, level in active:

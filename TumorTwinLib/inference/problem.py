@@ -1,0 +1,84 @@
+"""A calibration put together: what is unknown, what the scans say, and the model between them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, MutableMapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from TumorTwinLib.errors import TumorTwinError
+from TumorTwinLib.inference.first_state import smoothed
+from TumorTwinLib.inference.likelihood import make_likelihood
+from TumorTwinLib.inference.noise import ObservationNoise
+from TumorTwinLib.inference.priors import Prior, find_priors
+from TumorTwinLib.inference.simulator import Simulator
+from TumorTwinLib.inference.unknowns import Doubts, Unknowns
+from TumorTwinLib.models.observation import contour_levels
+from TumorTwinLib.patient import PatientData
+from TumorTwinLib.physics.solver import SolverSettings
+from TumorTwinLib.physics.trackers import Tracker
+
+_LEVEL_SEEN, _LEVEL_UNSEEN = 0.15, 0.5  # log-odds by which a contour's level may be off
+_REGION_OF_LEVEL = {"core": "core", "whole": "whole_tumor"}
+
+
+def make_simulator(
+    model: Any,
+    patient: PatientData,
+    *,
+    visits: int | None = None,
+    priors: Mapping[str, Prior | Sequence] | None = None,
+    calibrate: Sequence[str] | None = None,
+    fixed: Mapping[str, float] | None = None,
+    doubts: Doubts | None = None,
+    noise: ObservationNoise | None = None,
+    settings: SolverSettings | None = None,
+    trackers: Sequence[Tracker] = (),
+    memory: MutableMapping[str, np.ndarray] | None = None,
+    threads: int = 2,
+) -> Simulator:
+    """The model of a patient as a function of the unknowns, with the likelihood of the visits after the first.
+
+    A region's contour counts where it runs at a cellularity: without ADC always, and otherwise where the patient's own
+    ADC shows a plausible level on it.
+
+    Args:
+        visits: how many to use, from the first; all by default.
+        priors: by parameter name, instead of the model's own.
+        calibrate: names of the parameters to calibrate; all by default. The others stay at ``fixed`` or their median.
+
+    Raises:
+        TumorTwinError: fewer than two visits, an unknown parameter, or nothing to compare with.
+    """
+    used = len(patient.visits) if visits is None else visits
+    if not 2 <= used <= len(patient.visits):
+        raise TumorTwinError(
+            f"Patient {patient.patient_id} has {len(patient.visits)} visits and {used} are to be used: "
+            "calibration needs at least two."
+        )
+    observed = model.observe(patient)[:used]
+    doubts = doubts or Doubts()
+    seen = {_REGION_OF_LEVEL[name] for name in contour_levels(observed, model.grid.spacing_mm)}
+    has_adc = any(visit.cellularity is not None for visit in observed)
+    drawn = {"core": [v.core for v in observed[1:]], "whole_tumor": [v.whole for v in observed[1:]]}
+    regions = tuple(
+        region
+        for region in model.thresholds
+        if (region in seen or not has_adc) and any(mask is not None and mask.any() for mask in drawn[region])
+    )
+    if doubts.level is None:
+        doubts = replace(doubts, level={r: _LEVEL_SEEN if r in seen else _LEVEL_UNSEEN for r in regions})
+    domain = model.physics_domain
+    likelihood = make_likelihood(
+        observed[1:], domain.unpack(domain.mask), regions, noise or ObservationNoise(), patient.patient_id
+    )
+    known = find_priors(model.parameters, priors)
+    chosen = {name: known[name] for name in (known if calibrate is None else calibrate)}
+    held = {name: known[name].median for name in known if name not in chosen} | dict(fixed or {})
+    unknowns = Unknowns(model.parameters, chosen, held, doubts, tuple(visit.day for visit in observed))
+    return Simulator(
+        model, patient, smoothed(observed[0]), unknowns, likelihood,
+        settings or SolverSettings(tolerance=3e-3), trackers, {} if memory is None else memory, threads,
+    )  # fmt: skip
