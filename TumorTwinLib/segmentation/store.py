@@ -64,7 +64,7 @@ class ModelStore:
         """Every model by name, ours first. A description of the user's that is damaged is left out."""
         ours = {file.stem: read_description(file) for file in sorted(self.shipped_folder.glob("*.json"))}
         users = {}
-        for file in sorted(self.user_folder.glob(f"*/{_DESCRIPTION}")):
+        for file in sorted(self.user_folder.glob(f"[!.]*/{_DESCRIPTION}")):
             try:
                 users[file.parent.name] = replace(read_description(file), name=file.parent.name)
             except TumorTwinError:

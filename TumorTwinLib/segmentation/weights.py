@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,13 +33,13 @@ def read_arrays(path: Path) -> dict[str, Any]:
 
     if not path.is_file():
         raise TumorTwinError(f"{path} does not exist: install the model again.")
+    if _is_program(path):
+        raise TumorTwinError(f"{path} is a TorchScript program, which is not run: use the model.pt beside it.")
     try:
         with torch.serialization.safe_globals(_numpy_names()):
             content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # pickle, zip and torch each raise their own
-        if "TorchScript" in str(error):
-            problem = "is a TorchScript program, which is not run: use the model.pt beside it"
-        elif "weights_only" in str(error) or "Unsupported" in str(error):
+        if "global" in str(error).lower():  # names a class or function that only running could make
             problem = "holds program code, which is not run: save its state_dict alone with torch.save"
         else:
             problem = "is no weights file of PyTorch or is damaged: download or copy it again"
@@ -94,6 +95,14 @@ def fit_weights(network: torch.nn.Module, weights: Mapping[str, torch.Tensor], w
         if found[key].is_floating_point() and not bool(torch.isfinite(found[key]).all()):
             raise TumorTwinError(f"{where} holds values that are not finite in {key}: get an undamaged copy.")
     network.load_state_dict(found)
+
+
+def _is_program(path: Path) -> bool:
+    """TorchScript archives are zip files with the constants of a program."""
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as file:
+        return any(name.endswith("/constants.pkl") for name in file.namelist())
 
 
 def _without_prefixes(weights: Mapping[str, torch.Tensor]) -> Iterator[dict[str, torch.Tensor]]:
