@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import pytest
 
@@ -106,28 +106,62 @@ def test_body_surface_goes_to_the_job(section, host, panel):
     assert panel.panel.parameters.bodySurfaceM2 == 1.75
 
 
-def test_regimens_are_offered_once_there_are_any(host, repository, monkeypatch):
-    from TumorTwinLib.treatment import regimens
+def test_the_regimens_of_the_cancer_are_offered_and_added(ui, host):
+    from TumorTwinLib.treatment.regimens import regimens_for
 
-    def course(start: datetime):
-        return [RadiotherapyFraction(start + timedelta(days=day), 2.0) for day in range(3)]
-
-    monkeypatch.setitem(
-        regimens.REGIMENS, "short", regimens.Regimen("Short course", "Three fractions of 2 Gy.", course)
-    )
-    ui = host.load_module(repository / "TumorTwin" / "TumorTwin.py").ui
     host.click(ui.sampleButton)
     host.click(ui.treatmentSection)
-    assert ui.regimenStartEdit.text == "2024-09-03 10:15"
-    host.choose(ui.regimenCombo, "Short course")
+    box = ui.regimenCombo
+    assert [box.itemText(number) for number in range(box.count)] == [one.title for one in regimens_for("glioblastoma")]
+    host.choose(box, "Radiotherapy 60 Gy in 30")
+    assert ui.regimenLabel.text.startswith("60 Gy in 30 fractions on working days. Source: ")
+    assert ui.regimenStartEdit.text == "2024-09-03 10:15"  # the last visit
     host.type(ui.regimenStartEdit, "2024-09-10 08:00")
     host.click(ui.addRegimenButton)
-    assert ui.treatmentTable.rowCount == 103
-    assert row(ui.treatmentTable, 102) == ["2024-09-12 08:00", "radiotherapy", "", "2.0", "Gy"]
+    assert ui.treatmentTable.rowCount == 130
+    assert row(ui.treatmentTable, 129) == ["2024-10-21 08:00", "radiotherapy", "", "2.0", "Gy"]
+    assert host.cut_off() == []
     host.type(ui.regimenStartEdit, "tomorrow")
     host.click(ui.addRegimenButton)
     assert ui.statusLabel.text.startswith("The regimen has the date 'tomorrow'")
 
 
-def test_without_regimens_their_row_is_hidden(section):
-    assert not section.regimenRow.isVisible()
+def test_every_regimen_of_glioblastoma_fits_the_table_or_says_why_not(section, host):
+    box, before = section.regimenCombo, section.treatmentTable.rowCount
+    host.type(section.regimenStartEdit, "2024-09-10 08:00")
+    for title in [box.itemText(number) for number in range(box.count)]:
+        host.choose(box, title)
+        section.statusLabel.setText("")
+        host.click(section.addRegimenButton)
+        added = section.treatmentTable.rowCount - before
+        assert added > 0 or "The table cannot hold" in section.statusLabel.text, title
+        before += added
+    assert section.applyButton.isEnabled()  # what was added is valid
+
+
+def test_the_users_own_regimens_are_offered(host, repository, tmp_path, monkeypatch):
+    from TumorTwinLib.treatment import regimens
+
+    read = regimens.add_user_regimens
+    monkeypatch.setattr(regimens, "REGIMENS", dict(regimens.REGIMENS))
+    own = (repository / "TumorTwinLib" / "treatment" / "regimens" / "glioblastoma.json").read_text(encoding="utf-8")
+    (tmp_path / "ours.json").write_text(own.replace("gbm_", "ours_").replace("Elderly:", "Our clinic:"))
+    monkeypatch.setattr(regimens, "add_user_regimens", lambda: read(tmp_path))
+    ui = host.load_module(repository / "TumorTwin" / "TumorTwin.py").ui
+    host.click(ui.treatmentSection)
+    host.choose(ui.regimenCombo, "Our clinic: 40 Gy in 15")
+    (tmp_path / "ours.json").write_text("{")
+    ui = host.load_module(repository / "TumorTwin" / "TumorTwin.py").ui
+    assert str(tmp_path / "ours.json") in ui.statusLabel.text
+
+
+def test_a_cancer_without_regimens_hides_their_row(host, repository, monkeypatch):
+    from TumorTwinLib.models import registry
+
+    other = registry.Cancer("Meningioma", "TumorTwinLib.models.glioblastoma", "ReactionDiffusionModel", ())
+    monkeypatch.setitem(registry.CANCERS, "meningioma", other)
+    ui = host.load_module(repository / "TumorTwin" / "TumorTwin.py").ui
+    host.choose(ui.cancerCombo, "Meningioma")
+    host.click(ui.treatmentSection)
+    assert not ui.regimenRow.isVisible()
+    assert not ui.regimenLabel.isVisible()

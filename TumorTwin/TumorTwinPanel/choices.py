@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from slicer.i18n import tr as _
@@ -11,7 +11,9 @@ from TumorTwinLib.errors import TumorTwinError
 from TumorTwinLib.models.registry import CANCERS
 from TumorTwinLib.patient.treatment_entry import parse_time
 from TumorTwinLib.segmentation.registry import SEGMENTATION_MODELS
-from TumorTwinLib.treatment.regimens import REGIMENS
+from TumorTwinLib.treatment import regimens
+from TumorTwinLib.treatment.events import TreatmentEvent
+from TumorTwinLib.treatment.regimens import Regimen
 
 _EXISTING = ""  # the segmentation model that is none: outlines of the scene
 
@@ -22,7 +24,7 @@ class Choices:
     Args:
         ui: widgets of the panel.
         onCancer, onSegmentationModel: called with the name chosen.
-        onRegimen: called with the events of a course to add.
+        onRegimen: called with the events of a course to add; may refuse them with a TumorTwinError.
         onProblem: called with a sentence about an entry that was refused.
     """
 
@@ -39,15 +41,18 @@ class Choices:
         ui.segmentationModelCombo.addItem(_("Use the segmentations of the visits"), _EXISTING)
         for name, model in SEGMENTATION_MODELS.items():
             ui.segmentationModelCombo.addItem(model.title, name)
-        for name, regimen in REGIMENS.items():
-            ui.regimenCombo.addItem(regimen.title, name)
         ui.segmentationModelCombo.setEnabled(bool(SEGMENTATION_MODELS))
         if not SEGMENTATION_MODELS:
             tip = _("No segmentation model is installed: the segmentation of each visit is used.")
             ui.segmentationModelCombo.setToolTip(tip)
-        ui.regimenRow.setVisible(bool(REGIMENS))
+        self._regimensOf = ""  # the cancer whose regimens are listed
+        try:
+            regimens.add_user_regimens()
+        except TumorTwinError as error:
+            self.onProblem(str(error))
         ui.cancerCombo.activated.connect(self.onCancerChosen)
         ui.segmentationModelCombo.activated.connect(self.onSegmentationModelChosen)
+        ui.regimenCombo.currentIndexChanged.connect(self.onRegimenChosen)
         ui.addRegimenButton.clicked.connect(self.onAddRegimen)
 
     def show(self, cancer: str, segmentationModel: str, regimenStart: datetime | None) -> None:
@@ -55,8 +60,22 @@ class Choices:
         self.ui.cancerCombo.setCurrentIndex(self.ui.cancerCombo.findData(cancer))
         index = self.ui.segmentationModelCombo.findData(segmentationModel)
         self.ui.segmentationModelCombo.setCurrentIndex(max(index, 0))  # a scene may name a model that is not here
+        if cancer != self._regimensOf:
+            self._regimensOf = cancer
+            self._listRegimens(regimens.regimens_for(cancer))
         if regimenStart and not self.ui.regimenStartEdit.text:
             self.ui.regimenStartEdit.setText(f"{regimenStart:%Y-%m-%d %H:%M}")
+
+    def _listRegimens(self, known: Sequence[Regimen]) -> None:
+        box = self.ui.regimenCombo
+        box.clear()
+        for regimen in known:
+            box.addItem(regimen.title, regimen.name)
+        self.ui.regimenRow.setVisible(bool(known))
+        self.ui.regimenLabel.setVisible(bool(known))
+
+    def _regimen(self) -> Regimen | None:
+        return regimens.REGIMENS.get(self.ui.regimenCombo.itemData(self.ui.regimenCombo.currentIndex))
 
     # What the user does
 
@@ -66,11 +85,18 @@ class Choices:
     def onSegmentationModelChosen(self, index: int, *_args) -> None:
         self.onSegmentationModel(self.ui.segmentationModelCombo.itemData(index))
 
+    def onRegimenChosen(self, *_args) -> None:
+        regimen = self._regimen()
+        text = _("{description} Source: {source}.")
+        fields = {"description": regimen.description, "source": regimen.source.rstrip(".")} if regimen else {}
+        self.ui.regimenLabel.setText(text.format(**fields) if regimen else "")
+
     def onAddRegimen(self, *_args) -> None:
-        regimen = REGIMENS[self.ui.regimenCombo.itemData(self.ui.regimenCombo.currentIndex)]
         try:
-            start = parse_time(self.ui.regimenStartEdit.text, _("The regimen"))
+            self.onRegimen(self._regimenEvents())
         except TumorTwinError as error:
             self.onProblem(str(error))
-            return
-        self.onRegimen(regimen.events(start))
+
+    def _regimenEvents(self) -> Sequence[TreatmentEvent]:
+        start = parse_time(self.ui.regimenStartEdit.text, _("The regimen"))
+        return self._regimen().events(start)
