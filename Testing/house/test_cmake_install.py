@@ -54,6 +54,13 @@ def test_the_library_imports_from_the_installed_place(installed):
     assert Path(done.stdout.strip()) == installed / "TumorTwinLib/geometry.py"
 
 
+def test_the_models_are_found_from_the_installed_place(installed):
+    code = "import TumorTwinLib.segmentation.folders as f; print(f.shipped_models_folder())"
+    done = subprocess.run([sys.executable, "-c", code], cwd=installed, capture_output=True, text=True, check=True)
+    assert Path(done.stdout.strip()) == installed / "Resources/Models"
+    assert (installed / "Resources/Models/tumortwin_brain.json").is_file()
+
+
 def test_only_python_files_at_the_top_are_slicer_modules(installed):
     """Slicer loads every Python file at the top of this folder as a module."""
     assert [path.name for path in installed.glob("*.py")] == ["TumorTwin.py"]
