@@ -14,22 +14,28 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorTwinLib/imaging/dicom_headers.py
   TumorTwinLib/imaging/dicom_pixels.py
   TumorTwinLib/imaging/dicom_stacks.py
+  TumorTwinLib/imaging/foreground.py
   TumorTwinLib/imaging/itk.py
   TumorTwinLib/imaging/load_visits.py
   TumorTwinLib/imaging/modalities.py
+  TumorTwinLib/imaging/mutual_information.py
   TumorTwinLib/imaging/registration.py
   TumorTwinLib/imaging/scan_folder.py
   TumorTwinLib/imaging/scan_index.py
   TumorTwinLib/imaging/suv.py
   TumorTwinLib/imaging/transforms.py
   TumorTwinLib/inference/__init__.py
+  TumorTwinLib/inference/bayes.py
   TumorTwinLib/inference/calibration.py
+  TumorTwinLib/inference/conformal.py
   TumorTwinLib/inference/contours.py
   TumorTwinLib/inference/first_state.py
   TumorTwinLib/inference/laplace.py
   TumorTwinLib/inference/least_squares.py
   TumorTwinLib/inference/likelihood.py
   TumorTwinLib/inference/noise.py
+  TumorTwinLib/inference/posterior.py
+  TumorTwinLib/inference/predictive.py
   TumorTwinLib/inference/priors.py
   TumorTwinLib/inference/problem.py
   TumorTwinLib/inference/psis.py
@@ -117,6 +123,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorTwinLib/physics/growth_laws.py
   TumorTwinLib/physics/kernels_numba.py
   TumorTwinLib/physics/kernels_torch.py
+  TumorTwinLib/physics/populations.py
   TumorTwinLib/physics/propagator.py
   TumorTwinLib/physics/reaction.py
   TumorTwinLib/physics/solver.py
