@@ -84,8 +84,8 @@ class Grid:
     def pad(self, voxels: int) -> Grid:
         return self.crop((-voxels,) * 3, tuple(n + voxels for n in self.shape))
 
-    def with_spacing(self, spacing_mm: float) -> Grid:
-        """The isotropic grid that covers the same box (outer voxel faces) along the same axes."""
+    def with_spacing(self, spacing_mm: float | tuple[float, float, float]) -> Grid:
+        """The grid that covers the same box (outer voxel faces) along the same axes; one number is isotropic."""
         directions = self.ijk_to_ras[:3, :3] / np.array(self.spacing_mm)
         extent_mm = np.array(self.shape) * np.array(self.spacing_mm)
         shape = tuple(int(n) for n in np.maximum(1, np.round(extent_mm / spacing_mm)))
