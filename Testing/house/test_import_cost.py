@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-HEAVY = {"torch", "scipy", "SimpleITK", "numba", "slicer", "vtk", "monai", "pandas", "nibabel", "matplotlib"}
+HEAVY = {"torch", "scipy", "SimpleITK", "numba", "slicer", "vtk", "monai", "pandas", "nibabel", "matplotlib", "pydicom"}
 
 
 def loaded_by(statement: str, repository) -> set[str]:
@@ -22,7 +22,9 @@ def test_importing_the_library_is_free(repository):
     assert loaded_by("import TumorTwinLib", repository) & (HEAVY | {"numpy"}) == set()
 
 
-@pytest.mark.parametrize("module", ["geometry", "forecast", "patient.data", "treatment.events"])
+@pytest.mark.parametrize(
+    "module", ["geometry", "forecast", "patient.data", "treatment.events", "segmentation.registry"]
+)
 def test_light_rooms_stay_light(repository, module):
     assert loaded_by(f"import TumorTwinLib.{module}", repository) & HEAVY == set()
 

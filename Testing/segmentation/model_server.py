@@ -22,6 +22,7 @@ class Behavior:
     content_type: str = "application/octet-stream"
     location: str = ""  # where a redirect leads
     silent: bool = False  # accepts the request and says nothing
+    stalls: bool = False  # where the line would drop it stays open, and nothing more comes
     requests: list[dict[str, str]] = field(default_factory=list)
 
 
@@ -70,6 +71,8 @@ def serving(behavior: Behavior) -> Iterator[str]:
             self.wfile.write(body)
             self.wfile.flush()
             if len(body) < total - start:
+                if behavior.stalls:
+                    stop.wait(10)
                 time.sleep(0.02)  # lets what was written arrive before the line drops
                 self.close_connection = True
 

@@ -158,6 +158,19 @@ def test_a_silent_server_is_given_up(url, behavior, target):
         download(url, target, timeout_s=0.1)
 
 
+def test_a_server_that_falls_silent_is_asked_again(url, behavior, target):
+    behavior.stalls, behavior.break_after = True, [100_000]
+    download(url, target, checksum=RIGHT, timeout_s=0.1)
+    assert [request.get("Range") for request in behavior.requests] == [None, "bytes=100000-"]
+
+
+def test_cancelling_works_while_the_server_is_silent(url, behavior, target):
+    behavior.silent = True
+    with pytest.raises(CancelledError):
+        download(url, target, timeout_s=0.1, cancelled=lambda: bool(behavior.requests))
+    assert len(behavior.requests) == 1
+
+
 def test_a_host_that_does_not_exist(target, monkeypatch):
     def unknown(*_args, **_kwargs):
         raise socket.gaierror(-2, "Name or service not known")

@@ -227,6 +227,18 @@ def test_a_known_bundle_fills_our_description_offline(tmp_path, store, monkeypat
     assert not (store.user_folder / ours.name / "model.json").exists()
 
 
+def test_our_own_model_is_not_replaced_by_an_import(bundle, store):
+    with pytest.raises(TumorTwinError, match="There is a model 'tumortwin_brain' already: import .* another name"):
+        store.import_model(bundle, "tumortwin_brain")
+
+
+def test_without_pytorch_nothing_is_imported(bundle, store, monkeypatch):
+    monkeypatch.setattr("TumorTwinLib.segmentation.importing.missing_package", lambda _spec: "torch")
+    with pytest.raises(TumorTwinError, match="cannot be checked without the package torch"):
+        store.import_model(bundle)
+    assert list(store.user_folder.iterdir()) == []
+
+
 # nnU-Net
 
 ARCHITECTURE = {

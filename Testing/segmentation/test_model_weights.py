@@ -123,6 +123,17 @@ def test_arrays_of_numpy_are_read(tmp_path):
     assert arrays["node"] == 2.5
 
 
+def test_arrays_saved_by_an_older_numpy_are_read(tmp_path):
+    """NumPy 1 had its core under another name, and older files call it that."""
+    path = tmp_path / "old.pt"
+    torch.save({"code": np.arange(3), "dice": np.float64(2.5)}, path, _use_new_zipfile_serialization=False)
+    content = path.read_bytes()
+    assert b"cnumpy._core.multiarray\n" in content
+    path.write_bytes(content.replace(b"cnumpy._core.multiarray\n", b"cnumpy.core.multiarray\n"))
+    assert read_arrays(path)["code"].tolist() == [0, 1, 2]
+    assert read_arrays(path)["dice"] == 2.5
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

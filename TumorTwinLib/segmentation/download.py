@@ -72,6 +72,8 @@ def download(
             before = transfer.received
             broken = transfer.connect()
             if broken is not None:
+                if cancelled():
+                    raise CancelledError(f"The download from {transfer.host} was cancelled; what arrived is kept.")
                 idle = 0 if transfer.received > before else idle + 1
                 if idle >= _TRIES:
                     raise broken

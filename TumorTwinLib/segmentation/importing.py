@@ -67,11 +67,17 @@ def copy_file(source: Path, target: Path) -> None:
 def check_fit(description: ModelDescription, folder: Path) -> None:
     """Make sure that the weights in a folder are those of the described network, before they are installed.
 
-    Where the network's package is missing they are read all the same, which refuses code and damage.
+    Where only the network's package is missing they are read all the same, which refuses code and damage.
+
+    Raises:
+        TumorTwinError: they do not fit, or PyTorch is missing.
     """
     path = folder / description.weights.file
+    missing = missing_package(description.network)
+    if missing == "torch":
+        raise TumorTwinError(f"{description.title} cannot be checked without the package torch: install it first.")
     weights = read_weights(path)
-    if missing_package(description.network) is None:
+    if missing is None:
         fit_weights(build_network(description.network, description.title, folder), weights, path.name)
 
 

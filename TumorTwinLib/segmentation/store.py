@@ -205,7 +205,7 @@ class ModelStore:
                 description = ours
             else:
                 description = describe(folder, name or path.stem, modalities)
-                if ours is not None and ours.network.kind != description.network.kind:
+                if ours is not None and (ours.weights.shipped or ours.network.kind != description.network.kind):
                     raise TumorTwinError(f"There is a model {ours.name!r} already: import {path} under another name.")
                 copy_file(weights_of(folder), staging / description.weights.file)
                 write_description(staging / _DESCRIPTION, description)
