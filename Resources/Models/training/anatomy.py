@@ -1,4 +1,4 @@
-"""Brains without tumor, to grow tumors in: a real brain made whole by its healthy half, or one painted from an atlas."""
+"""Brains without tumor to grow tumors in: a real one made whole by its healthy half, or one painted from an atlas."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def atlas_brain(tissues: np.ndarray, rng: np.random.Generator) -> Case:
 
 
 def smooth_noise(shape: tuple[int, ...], sigma_voxels: float, rng: np.random.Generator) -> np.ndarray:
-    """Gaussian field of mean 0 and sd 1 with a correlation length near ``sigma_voxels``: a stored one, rolled and flipped."""
+    """Gaussian field, mean 0 and sd 1, correlation length near ``sigma_voxels``: a stored one, rolled and flipped."""
     stored = _stored_noise(shape, round(2 * np.log2(sigma_voxels)) / 2)
     flipped = stored[tuple(slice(None, None, int(rng.choice([-1, 1]))) for _ in shape)]
     return np.roll(flipped, rng.integers(0, shape), axis=(0, 1, 2)) * rng.choice([-1, 1])
