@@ -174,6 +174,7 @@ def test_computed_tomography_and_other_machines():
         ("psma_pet", "PSMA"),
         ("CT", "CT"),
         ("mprage_post", "T1CE"),
+        ("raw_bet_TCGA-DU-7294_fla_bet", "FLAIR"),
         ("scan7", ""),
         ("T1_T2", ""),
     ],

@@ -242,3 +242,13 @@ def test_a_scan_reads_no_pixels(export, monkeypatch):
     assert len(scan_folder(export).series) == 4
     assert len(headers) == 20
     assert not any("PixelData" in header for header in headers)
+
+
+def test_real_cases_are_recognized_by_name_and_dated_by_the_user(data_dir):
+    case = next(path for path in sorted((data_dir / "brats2021").iterdir()) if path.is_dir())
+    index = scan_folder(case, patient_id="GBM_001")
+    names = ["T1", "T1CE", "T2", "FLAIR", "segmentation"]
+    assert sorted(series.modality for series in index.series) == sorted(names)
+    (visit,) = load_visits(index.confirm(dates={series.key: "2021-03-05" for series in index.series}), names)
+    assert {image.grid.shape for image in visit.images.values()} == {(240, 240, 155)}
+    assert set(np.unique(visit.images["segmentation"].array)) <= {0, 1, 2, 4}

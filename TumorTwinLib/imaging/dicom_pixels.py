@@ -43,7 +43,7 @@ def read_stack(stack: Stack, name: str, unit: str = "", factors: np.ndarray | No
             stack are named.
     """
     assert stack.grid is not None
-    array = np.empty(stack.grid.shape, dtype=np.float32)
+    slices = np.empty(stack.grid.shape[::-1], dtype=np.float32)  # [k, j, i], as the files hold them
     by_file: dict[Path, list[tuple[int, Plane]]] = {}
     for k, plane in enumerate(stack.planes):
         by_file.setdefault(plane.file, []).append((k, plane))
@@ -52,12 +52,14 @@ def read_stack(stack: Stack, name: str, unit: str = "", factors: np.ndarray | No
             for (k, plane), pixels in zip(members, _pixels(file, [plane.frame for _, plane in members]), strict=True):
                 slope = 1.0 if plane.slope is None else plane.slope
                 factor = 1.0 if factors is None else float(factors[k])
-                array[:, :, k] = (pixels.T * slope + (plane.intercept or 0.0)) * factor
+                np.multiply(pixels, slope * factor, out=slices[k], casting="unsafe")
+                slices[k] += (plane.intercept or 0.0) * factor
         except Exception as error:  # decoders raise whatever the damage makes them trip over
             raise TumorTwinError(
                 f"{name} cannot be read: the pixels of slice {members[0][0] + 1} of {len(stack.planes)} are damaged "
                 "or compressed in a way unknown here, so export the series again without compression."
             ) from error
+    array = slices.T
     if stack.tilt_deg:
         return _untilted(array, stack.grid, name, unit)
     integers = factors is None and all(
@@ -65,7 +67,7 @@ def read_stack(stack: Stack, name: str, unit: str = "", factors: np.ndarray | No
     )
     if integers and np.abs(array).max() < 2**15:
         array = array.astype(np.int16)
-    return Image(array, stack.grid, name, unit)
+    return Image(np.ascontiguousarray(array), stack.grid, name, unit)
 
 
 def _pixels(file: Path, frames: Sequence[int]) -> Iterator[np.ndarray]:

@@ -37,7 +37,7 @@ _KINDS: tuple[tuple[str, str], ...] = (
     ("fMRI", r"\b(bold|fmri|rest|resting\w*)\b"),
     ("STIR", r"\bstir\b"),
     ("T1", r"(?:^|[^a-z]|\dd)t1[a-z]* flair"),
-    ("FLAIR", r"flair|dark ?fl|\bt2f\b"),
+    ("FLAIR", r"flair|dark ?fl|\bt2f\b|\bfla\b"),
     ("T1", r"(?:^|[^a-z]|\dd)t1(?!\d)|mp ?rage|bravo|fspgr|\bspgr|\bvibe|\blava|\bthrive"),
     ("T2", r"(?:^|[^a-z]|\dd)t2(?!\d)"),
     ("PD", r"\bpd"),

@@ -192,14 +192,14 @@ class ScanIndex:
                 members = [series for series in group if series.modality == modality]
                 if not members:
                     found.append(
-                        f"The visit of {visit_label(time)} has no {modality}: say in the mapping which series it is, "
+                        f"{_visit_named(time)} has no {modality}: say in the mapping which series it is, "
                         f"or leave {modality} out."
                     )
                 elif modalities is not None and modality not in modalities:
                     continue
                 elif len(members) > 1:
                     keys = ", ".join(f"{series.key} '{series.description}'" for series in members)
-                    found.append(f"The visit of {visit_label(time)} has {len(members)} {modality} ({keys}): keep one.")
+                    found.append(f"{_visit_named(time)} has {len(members)} {modality} ({keys}): keep one.")
                 elif members[0].problem:
                     found.append(f"{members[0].name} {members[0].problem}; export it again or choose another series.")
         return tuple(found)
@@ -247,6 +247,10 @@ def visit_label(time: datetime | None) -> str:
     if time is None:
         return "no date"
     return time.strftime("%Y-%m-%d" if (time.hour, time.minute) == (0, 0) else "%Y-%m-%dT%H%M")
+
+
+def _visit_named(time: datetime | None) -> str:
+    return "The visit without a date" if time is None else f"The visit of {visit_label(time)}"
 
 
 def _merit(series: ScanSeries) -> tuple:
