@@ -10,6 +10,8 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorTwinLib/geometry.py
   TumorTwinLib/imaging/__init__.py
   TumorTwinLib/imaging/atlas.py
+  TumorTwinLib/imaging/bias.py
+  TumorTwinLib/imaging/brain.py
   TumorTwinLib/imaging/deidentify.py
   TumorTwinLib/imaging/dicom_headers.py
   TumorTwinLib/imaging/dicom_pixels.py
@@ -23,6 +25,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorTwinLib/imaging/scan_folder.py
   TumorTwinLib/imaging/scan_index.py
   TumorTwinLib/imaging/suv.py
+  TumorTwinLib/imaging/tissues.py
   TumorTwinLib/imaging/transforms.py
   TumorTwinLib/inference/__init__.py
   TumorTwinLib/inference/bayes.py
@@ -141,6 +144,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorTwinLib/segmentation/description.py
   TumorTwinLib/segmentation/description_file.py
   TumorTwinLib/segmentation/download.py
+  TumorTwinLib/segmentation/features.py
   TumorTwinLib/segmentation/folders.py
   TumorTwinLib/segmentation/importing.py
   TumorTwinLib/segmentation/inference.py
@@ -151,6 +155,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorTwinLib/segmentation/preprocessing.py
   TumorTwinLib/segmentation/registry.py
   TumorTwinLib/segmentation/result.py
+  TumorTwinLib/segmentation/shape.py
   TumorTwinLib/segmentation/store.py
   TumorTwinLib/segmentation/weights.py
   TumorTwinLib/segmentation/windows.py

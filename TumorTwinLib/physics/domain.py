@@ -96,6 +96,18 @@ class Domain:
         values[(slice(None),) * len(lead) + self._window] = turned
         return values
 
+    def without(self, cavity: np.ndarray) -> Domain:
+        """The domain after ``cavity``, (ni, nj, nk) Boolean on the grid, has been taken out: closed towards it."""
+        gone = self.pack(cavity, bool)
+        faces = self.face_coefficients_per_mm2.copy()
+        for axis in range(3):
+            faces[axis][gone] = 0.0
+            faces[axis][_upper(axis)][gone[_lower(axis)]] = 0.0
+        rest = Domain(self.grid, self.lower, self.upper, self.axes, self.mask & ~gone, faces)
+        # The bound of the whole still holds, and steps planned with it stay the same.
+        rest.__dict__["rate_bound_per_mm2"] = self.rate_bound_per_mm2
+        return rest
+
     def crop(self, box: np.ndarray) -> Domain:
         """The part of the domain in a box, closed on all sides.
 

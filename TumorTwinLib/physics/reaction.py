@@ -18,7 +18,7 @@ import numpy as np
 
 from TumorTwinLib.errors import TumorTwinError
 
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(16)
+NODES, WEIGHTS = np.polynomial.legendre.leggauss(16)
 _GONE = 1e-14  # of a reference dose: what is left of a drug after 32 time constants
 _PANEL_DECAYS = 3.0  # a panel spans at most this many time constants of the fastest drug: 16 nodes then give 1e-14
 
@@ -36,6 +36,12 @@ class Moebius:
     b: np.ndarray
     da: np.ndarray
     db: np.ndarray
+
+    @classmethod
+    def identity(cls, members: int, parameters: int) -> Moebius:
+        """The map that changes nothing."""
+        shape = (members, parameters)
+        return cls(np.ones(members), np.zeros(members), np.zeros(shape), np.zeros(shape))
 
     def then(self, later: Moebius) -> Moebius:
         """This map followed by ``later``."""
@@ -70,7 +76,8 @@ class Drug:
         days, relative_doses: (n,) each.
 
     Raises:
-        TumorTwinError: an elimination that is not positive and finite.
+        TumorTwinError: an elimination that is not positive and finite. It may be zero for doses that sum to nothing:
+            the plateau of an infusion, from its beginning to its end.
     """
 
     sensitivity_per_day: Rate
@@ -79,10 +86,20 @@ class Drug:
     relative_doses: np.ndarray
 
     def __post_init__(self) -> None:
-        if not 0 < self.elimination_per_day < np.inf:
+        plateau = self.elimination_per_day == 0 and abs(np.sum(self.relative_doses)) <= _GONE
+        if not (plateau or 0 < self.elimination_per_day < np.inf):
             raise TumorTwinError(
                 f"A drug's elimination must be a positive rate, not {self.elimination_per_day} per day."
             )
+
+    def decay(self, level: float, offset: float, times: np.ndarray) -> np.ndarray:
+        """Concentration at ``times`` after ``offset``, itself after an instant at which it was ``level``."""
+        return level * np.exp(-self.elimination_per_day * (offset + times))
+
+    def exposure(self, level: float, offset: float, times: np.ndarray) -> np.ndarray:
+        """Its integral from ``offset`` on."""
+        k = self.elimination_per_day
+        return level * np.exp(-k * offset) * (times if k == 0 else -np.expm1(-k * times) / k)
 
 
 @dataclass(frozen=True)
@@ -95,16 +112,30 @@ class InstantKill:
 
 @dataclass(frozen=True)
 class FieldKill:
-    """Survival ``exp(-coefficient * exponent(x))`` at one instant: a dose map or a resection.
+    """Survival ``exp(-coefficient * exponent(x))`` at one instant: a dose map.
 
     Args:
-        exponent: (ni, nj, nk) on the model's grid; for a dose map ``d + d^2 / (alpha/beta)`` in Gy.
-        coefficient: alpha per Gy for a dose map, 1 for a resection.
+        exponent: (ni, nj, nk) on the model's grid: ``d + d^2 / (alpha/beta)`` in Gy.
+        coefficient: alpha per Gy.
     """
 
     day: float
     coefficient: Rate
     exponent: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Resection:
+    """What lies in the cavity is taken out at one instant; without a residual the cavity leaves the domain for good.
+
+    Args:
+        cavity: (ni, nj, nk) Boolean on the model's grid.
+        residual_fraction: of the cells that stay behind.
+    """
+
+    day: float
+    cavity: np.ndarray
+    residual_fraction: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -121,8 +152,8 @@ class LogisticReaction:
 
     Args:
         proliferation_per_day: rho.
-        drugs, instants, fields: the kills. At equal times the order is: field kills, then instant kills, then doses,
-            as resection precedes a fraction and a fraction precedes the drug given after it.
+        drugs, instants, fields, resections: the kills. At equal times the order is: resections, then field kills, then
+            instant kills, then doses, as resection precedes a fraction and a fraction the drug given after it.
         changes: of rho, by day; it holds as given before the first.
     """
 
@@ -131,6 +162,7 @@ class LogisticReaction:
     instants: tuple[InstantKill, ...] = ()
     fields: tuple[FieldKill, ...] = ()
     changes: tuple[GrowthChange, ...] = ()
+    resections: tuple[Resection, ...] = ()
 
     @property
     def members(self) -> int:
@@ -145,7 +177,8 @@ class LogisticReaction:
         """Every instant at which the solution or its rate jumps; steps land on all of them."""
         doses = (float(day) for drug in self.drugs for day in drug.days)
         kills = {*(kill.day for kill in self.instants), *(kill.day for kill in self.fields)}
-        return tuple(sorted({*doses, *kills, *(change.day for change in self.changes)}))
+        others = {*(resection.day for resection in self.resections), *(change.day for change in self.changes)}
+        return tuple(sorted({*doses, *kills, *others}))
 
     def flow(self, start: float, end: float) -> Moebius:
         """The map from ``start`` to just before ``end``: events at ``start`` are in, events at ``end`` are not."""
@@ -160,8 +193,7 @@ class LogisticReaction:
 
     def identity(self) -> Moebius:
         """The map that changes nothing."""
-        shape = (self.members, self.parameters)
-        return Moebius(np.ones(self.members), np.zeros(self.members), np.zeros(shape), np.zeros(shape))
+        return Moebius.identity(self.members, self.parameters)
 
     def _instant(self, kill: InstantKill) -> Moebius:
         survival = np.exp(-kill.log_kill.value)
@@ -170,30 +202,28 @@ class LogisticReaction:
 
     def _smooth(self, start: float, end: float) -> Moebius:
         """Logistic growth and drug kill with no event strictly inside; quadrature of J on graded panels."""
-        active = [(drug, _concentration(drug, start)) for drug in self.drugs]
-        active = [(drug, level) for drug, level in active if level > _GONE]
+        active = active_drugs(self.drugs, start)
         total = self.identity()
-        edges = _panels(start, end, [drug.elimination_per_day for drug, _ in active])
+        edges = panels(start, end, [drug.elimination_per_day for drug, _ in active])
         for left, right in zip(edges[:-1], edges[1:], strict=True):
-            total = total.then(self._panel(self._rho(start), right - left, left - start, active))
+            total = total.then(self._panel(self.proliferation_from(start), right - left, left - start, active))
         return total
 
-    def _rho(self, day: float) -> Rate:
+    def proliferation_from(self, day: float) -> Rate:
         """Proliferation from ``day`` on."""
         rates = [change.proliferation_per_day for change in self.changes if change.day <= day]
         return rates[-1] if rates else self.proliferation_per_day
 
     def _panel(self, rho: Rate, length: float, offset: float, active: list[tuple[Drug, float]]) -> Moebius:
-        times = np.append(0.5 * length * (_NODES + 1.0), length)
+        times = np.append(0.5 * length * (NODES + 1.0), length)
         exponent = rho.value[:, None] * times  # (E, nodes + 1)
         slope = rho.derivative[:, :, None] * times  # (E, P, nodes + 1)
         for drug, level in active:
-            decay = drug.elimination_per_day
-            exposure = level * np.exp(-decay * offset) * -np.expm1(-decay * times) / decay
+            exposure = drug.exposure(level, offset, times)
             exponent = exponent - drug.sensitivity_per_day.value[:, None] * exposure
             slope = slope - drug.sensitivity_per_day.derivative[:, :, None] * exposure
         growth = np.exp(exponent)
-        weights = 0.5 * length * _WEIGHTS
+        weights = 0.5 * length * WEIGHTS
         integral = growth[:, :-1] @ weights
         d_integral = (slope[:, :, :-1] * growth[:, None, :-1]) @ weights
         end = growth[:, -1]
@@ -205,6 +235,12 @@ class LogisticReaction:
         )
 
 
+def active_drugs(drugs: tuple[Drug, ...], day: float) -> list[tuple[Drug, float]]:
+    """Those of which something is left just after ``day``, each with its relative concentration."""
+    levels = [(drug, _concentration(drug, day)) for drug in drugs]
+    return [(drug, level) for drug, level in levels if abs(level) > _GONE]
+
+
 def _concentration(drug: Drug, day: float) -> float:
     """Relative concentration just after ``day``."""
     since = day - drug.days
@@ -212,9 +248,9 @@ def _concentration(drug: Drug, day: float) -> float:
     return float(np.sum(drug.relative_doses[given] * np.exp(-drug.elimination_per_day * since[given])))
 
 
-def _panels(start: float, end: float, eliminations: list[float]) -> list[float]:
+def panels(start: float, end: float, eliminations: list[float]) -> list[float]:
     """Edges of quadrature panels, fine where a drug still decays and growing towards where it is gone."""
-    if not eliminations:
+    if not any(eliminations):
         return [start, end]
     width, edges = _PANEL_DECAYS / max(eliminations), [start]
     while edges[-1] + 1.5 * width < end:

@@ -20,6 +20,7 @@ import numpy as np
 from TumorTwinLib.errors import CancelledError, TumorTwinError
 from TumorTwinLib.physics.backends import make_backend
 from TumorTwinLib.physics.domain import Domain
+from TumorTwinLib.physics.populations import PopulationReaction
 from TumorTwinLib.physics.reaction import FieldKill, LogisticReaction, Rate
 from TumorTwinLib.physics.stepper import Stepper
 from TumorTwinLib.physics.trackers import Tracker
@@ -93,7 +94,7 @@ class Solution:
 def solve(
     domain: Domain,
     initial: np.ndarray,
-    reaction: LogisticReaction,
+    reaction: LogisticReaction | PopulationReaction,
     diffusivity_mm2_per_day: Rate,
     output_days: Sequence[float],
     *,
@@ -166,14 +167,15 @@ def _check(domain, initial, reaction, diffusivity, outputs, start_day, plan) -> 
         )
     if not np.isfinite(diffusivity.value).all() or diffusivity.value.min() < 0:
         raise TumorTwinError(f"The diffusivity must be finite and not negative, not {diffusivity.value} mm2/day.")
-    for kill in reaction.fields:
-        if kill.exponent.shape != domain.grid.shape:
+    maps = [("kill map", kill.day, kill.exponent.shape) for kill in reaction.fields]
+    maps += [("cavity", resection.day, resection.cavity.shape) for resection in reaction.resections]
+    for what, day, shape in maps:
+        if shape != domain.grid.shape:
             raise TumorTwinError(
-                f"The kill map of day {kill.day:g} has {kill.exponent.shape} voxels and the model's grid "
-                f"{domain.grid.shape}: resample it."
+                f"The {what} of day {day:g} has {shape} voxels and the model's grid {domain.grid.shape}: resample it."
             )
     if plan is not None:
-        stops = {*outputs, *(kill.day for kill in reaction.fields if start_day < kill.day < outputs[-1])} - {start_day}
+        stops = {*outputs, *(day for day in _breaks(reaction) if start_day < day < outputs[-1])} - {start_day}
         missed = sorted(stops - set(plan.ends))
         if min(plan.degrees, default=2) < 2:
             raise TumorTwinError("A step plan needs at least two stages a step: take it from a finished run.")
@@ -184,16 +186,21 @@ def _check(domain, initial, reaction, diffusivity, outputs, start_day, plan) -> 
             )
 
 
+def _breaks(reaction: LogisticReaction | PopulationReaction) -> set[float]:
+    """Days on which the state must be whole, as something differs from voxel to voxel."""
+    return {*(kill.day for kill in reaction.fields), *(resection.day for resection in reaction.resections)}
+
+
 class _Run:
     """The loop over steps and what it accumulates."""
 
     def __init__(self, stepper, settings, start_day, outputs, plan, trackers, keep_fields) -> None:
         self.stepper, self.settings, self.trackers, self.keep = stepper, settings, trackers, keep_fields
-        self.reaction: LogisticReaction = stepper.reaction
+        self.reaction: LogisticReaction | PopulationReaction = stepper.reaction
         self.day, self.outputs = start_day, outputs
         events = [day for day in self.reaction.event_days if start_day < day < outputs[-1]]
         self.landings = sorted({*events, *outputs, start_day})
-        self.breaks = {*outputs, *(kill.day for kill in self.reaction.fields)}
+        self.breaks = {*outputs, *_breaks(self.reaction)}
         self.plan = None if plan is None else iter(zip(plan.ends, plan.degrees, strict=True))
         self.ends: list[float] = []
         self.degrees: list[int] = []
@@ -243,7 +250,7 @@ class _Run:
         if self.plan is not None:
             return next(self.plan)
         landing = next(day for day in self.landings if day > start)
-        count = math.ceil((landing - start) / self.step_days - 1e-9)
+        count = max(1, math.ceil((landing - start) / self.step_days - 1e-9))
         end = landing if count == 1 else start + (landing - start) / count
         return end, self._degree(end - start)
 
@@ -299,7 +306,7 @@ class _Run:
             tracker.step(self.day, self.outputs[-1], self.stepper)
 
     def _arrive(self) -> None:
-        """The state is whole at ``self.day``: give the output, then apply kills that differ between voxels."""
+        """The state is whole at ``self.day``: give the output, then resect, then apply kills that differ by voxel."""
         if self.day in self.outputs:
             self._check_finite(self.day)
             if self.keep:
@@ -308,6 +315,9 @@ class _Run:
             self.days.append(self.day)
             for tracker in self.trackers:
                 tracker.output(self.day, self.stepper)
+        for resection in self.reaction.resections:
+            if resection.day == self.day:
+                self.stepper.resect(resection)
         for kill in self.reaction.fields:
             if kill.day == self.day:
                 self._apply(kill)

@@ -7,8 +7,9 @@ import numpy as np
 from TumorTwinLib.geometry import bounding_box
 from TumorTwinLib.physics.backends import NumbaBackend, TorchBackend
 from TumorTwinLib.physics.domain import Domain
+from TumorTwinLib.physics.populations import PopulationFlow, PopulationReaction
 from TumorTwinLib.physics.propagator import choose_degree, clenshaw_stages
-from TumorTwinLib.physics.reaction import LogisticReaction, Moebius, Rate
+from TumorTwinLib.physics.reaction import LogisticReaction, Moebius, Rate, Resection
 
 _SILENT = 1e-9  # cellularity that counts as nothing when the active box is placed
 _MARGIN = 4  # voxels by which the box grows, so that it need not grow at every step
@@ -17,9 +18,10 @@ _MARGIN = 4  # voxels by which the box grows, so that it need not grow at every 
 class Stepper:
     """State of an ensemble with tangents, advanced in place.
 
-    Arrays are (E, 1 + P, X, Y, Z): member, then the field followed by its derivative by each parameter. They hold the
-    active box alone, so that rows lie close together in memory. Three buffers suffice: a stage writes over the one it
-    adds to, and the last stage's buffer becomes the state.
+    Arrays are (E, 1 + P, X, Y, Z): member, then the field followed by its derivative by each parameter. Of a reaction
+    with several populations each is such a member, next to the others of its own. They hold the active box alone, so
+    that rows lie close together in memory. Three buffers suffice: a stage writes over the one it adds to, and the last
+    stage's buffer becomes the state.
 
     Args:
         initial: (E, 1 + P, ni, nj, nk) on the domain's grid; copied.
@@ -32,9 +34,15 @@ class Stepper:
         backend: NumbaBackend | TorchBackend,
         initial: np.ndarray,
         diffusivity_mm2_per_day: Rate,
-        reaction: LogisticReaction,
+        reaction: LogisticReaction | PopulationReaction,
     ) -> None:
         self.domain, self.backend, self.reaction = domain, backend, reaction
+        self._channels, self._living = 1, 1
+        if isinstance(reaction, PopulationReaction):
+            self._channels, self._living = reaction.channels, reaction.living
+            initial = reaction.spread(initial)
+            diffusivity_mm2_per_day = reaction.diffusivities(diffusivity_mm2_per_day)
+        self._rows = len(diffusivity_mm2_per_day.value)
         packed = domain.pack(initial, backend.dtype)
         self._limits = np.array([[1, n - 1] for n in domain.state_shape])
         self._enter(_within(_audible_box(packed), self._limits))
@@ -43,7 +51,7 @@ class Stepper:
         base = np.zeros((len(self._diffusivity), 1))
         self._d_diffusivity = backend.array(np.concatenate([base, diffusivity_mm2_per_day.derivative], axis=1))
         self._stages: dict[tuple[float, int], list[tuple]] = {}
-        self._nothing = self._moebius(reaction.identity())
+        self._nothing = self._moebius(Moebius.identity(self._rows, reaction.parameters))
         self.voxel_stages = 0
         self.stage_count = 0
 
@@ -56,11 +64,14 @@ class Stepper:
         """Stages that a diffusion step of this length needs for its stiffest member."""
         return choose_degree(float(self._z(length_days).max()), spectral_tolerance)
 
-    def react(self, flow: Moebius) -> None:
-        self.backend.react(self._operator, self.u, *self._moebius(flow))
+    def react(self, flow: Moebius | PopulationFlow) -> None:
+        if isinstance(flow, PopulationFlow):
+            flow.apply(self.u)
+        else:
+            self.backend.react(self._operator, self.u, *self._moebius(flow))
 
-    def diffuse(self, length_days: float, degree: int, flow: Moebius) -> None:
-        """``exp(dt D L)`` in ``degree`` passes, the last of which also applies ``flow``."""
+    def diffuse(self, length_days: float, degree: int, flow: Moebius | PopulationFlow) -> None:
+        """``exp(dt D L)`` in ``degree`` passes, the last of which also applies ``flow`` if it is of one population."""
         self._make_room(degree)
         key = (round(length_days, 12), degree)
         if key not in self._stages:
@@ -68,25 +79,41 @@ class Stepper:
         latest, last = self.u, degree - 1
         for number, scalars in enumerate(self._stages[key]):
             out = self._scratch[number % 2]  # holds the last but one result, which the stage adds its share of
-            map_ = self._moebius(flow) if number == last else self._nothing
+            map_ = self._moebius(flow) if number == last and isinstance(flow, Moebius) else None
             self.backend.stage(
-                self._operator, out, self.u, latest, *scalars, self._d_diffusivity, number == last, *map_
-            )
+                self._operator, out, self.u, latest, *scalars, self._d_diffusivity,
+                map_ is not None, *(map_ or self._nothing),
+            )  # fmt: skip
             latest = out
         self._scratch[last % 2], self.u = self.u, latest
+        if isinstance(flow, PopulationFlow):
+            flow.apply(self.u)
         self.stage_count += degree
         self.voxel_stages += degree * self.box_voxels
 
     def multiply(self, factor: np.ndarray, tangent_gain: np.ndarray) -> None:
         """``u -> factor u``, ``du_p -> factor (du_p + tangent_gain_p u)``: a kill that differs from voxel to voxel.
 
+        What is killed is dead but still visible where the reaction has a compartment for it.
+
         Args:
             factor: (E, ni, nj, nk) survival.
             tangent_gain: (E, P, ni, nj, nk) derivative of its logarithm.
         """
         kill, gain = (self.backend.array(self._part.pack(x, self.backend.dtype)) for x in (factor, tangent_gain))
+        before = self._sum(self._living) if self._living < self._channels else None
         self.u[:, 1:] += gain * self.u[:, :1]
         self.u *= kill[:, None]
+        if before is not None:
+            self.u[self._living :: self._channels] += before - self._sum(self._living)
+
+    def resect(self, resection: Resection) -> None:
+        """Take out what lies in the cavity, dead or alive; without a residual the cavity leaves the domain."""
+        kept = np.where(resection.cavity, resection.residual_fraction, 1.0)
+        self.u *= self.backend.array(self._part.pack(kept, self.backend.dtype))
+        if resection.residual_fraction == 0:
+            self.domain = self.domain.without(resection.cavity)
+            self._enter(self._box)
 
     def snapshot(self):
         """A copy of the state that ``exchange`` brings back."""
@@ -105,11 +132,22 @@ class Stepper:
 
     def cellularity(self, out: np.ndarray | None = None) -> np.ndarray:
         """(E, ni, nj, nk) fields on the domain's grid, into ``out``, which must hold zeros, if given."""
-        return self._part.unpack(self.backend.to_numpy(self.u[:, 0]), out)
+        return self._part.unpack(self.backend.to_numpy(self._sum(self._channels)[:, 0]), out)
+
+    def living(self) -> np.ndarray:
+        """(E, ni, nj, nk) cells that live, of all populations: less than what is seen where the dead show too."""
+        return self._part.unpack(self.backend.to_numpy(self._sum(self._living)[:, 0]))
 
     def tangents(self, out: np.ndarray | None = None) -> np.ndarray:
         """(E, P, ni, nj, nk) derivatives by every parameter, likewise."""
-        return self._part.unpack(self.backend.to_numpy(self.u[:, 1:]), out)
+        return self._part.unpack(self.backend.to_numpy(self._sum(self._channels)[:, 1:]), out)
+
+    def _sum(self, channels: int):
+        """(E, 1 + P, ...) sum of the first ``channels`` fields of each member."""
+        if channels == self._channels == 1:
+            return self.u
+        members = self.u.reshape(-1, self._channels, *self.u.shape[1:])
+        return members[:, :channels].sum(1)
 
     def _z(self, length_days: float) -> np.ndarray:
         return 0.5 * length_days * self._diffusivity * self.domain.rate_bound_per_mm2
@@ -151,7 +189,7 @@ class Stepper:
         self._part = self.domain.crop(box)
         bound = self.domain.rate_bound_per_mm2  # of the whole domain, so that stages do not change with the box
         self._operator = self.backend.operator(self._part, 2.0 / bound if bound > 0 else 0.0)
-        shape = (self.reaction.members, 1 + self.reaction.parameters, *self._part.state_shape)
+        shape = (self._rows, 1 + self.reaction.parameters, *self._part.state_shape)
         self._scratch = [self.backend.zeros(shape) for _ in range(2)]
 
     def _moved(self, state, box: np.ndarray):

@@ -21,6 +21,9 @@ class Fields(Protocol):
     def tangents(self) -> np.ndarray:
         """(E, P, ni, nj, nk) its derivative by every parameter."""
 
+    def living(self) -> np.ndarray:
+        """(E, ni, nj, nk) cells that live, where the cellularity also shows the dead."""
+
 
 class Tracker:
     """Base of all trackers: override what you need. Raising ``CancelledError`` stops the run and keeps its outputs."""
