@@ -121,6 +121,27 @@ def test_cancel_while_forecasting_keeps_the_days_solved(ui, panel, host, phantom
     assert ui.applyButton.isEnabled()
 
 
+def test_a_run_that_was_stopped_is_continued(ui, panel, host, phantom):
+    def model_runs():
+        return {path.name: path.stat().st_mtime_ns for path in (job_folder(panel) / "checkpoint").rglob("*.json")}
+
+    parameters = panel.panel.parameters
+    parameters.resolutionMm, parameters.tolerance = 3.0, 1e-5
+    host.click(ui.applyButton)
+    host.wait_until(lambda: len(model_runs()) >= 2, PATIENCE_S)
+    host.click(ui.applyButton)
+    host.wait_until(idle(ui), PATIENCE_S)
+    folder, before = job_folder(panel), model_runs()
+    host.click(ui.applyButton)
+    host.wait_until(idle(ui), PATIENCE_S)
+    assert ui.statusLabel.text.startswith("Done in ")
+    assert job_folder(panel) == folder
+    assert before.items() <= model_runs().items()  # none was repeated
+    host.click(ui.applyButton)
+    assert job_folder(panel) != folder  # a run that was completed is kept
+    host.wait_until(idle(ui), PATIENCE_S)
+
+
 def test_the_log_is_copied(ui, host, phantom):
     host.click(ui.logGroup)
     ui.logEdit.appendPlainText("something to report")

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import slicer
 
+from TumorTwinLib.errors import TumorTwinError
+from TumorTwinLib.jobs.files import read_json
+from TumorTwinLib.jobs.protocol import Ending
 from TumorTwinLib.jobs.result_store import RESULT_FILE
 
 _ABANDONED_S = 86400.0  # a folder without result and untouched for a day belongs to no running job
@@ -28,6 +31,17 @@ def newJobFolder() -> Path:
     return Path(tempfile.mkdtemp(prefix=time.strftime("job-%Y%m%d-%H%M%S-"), dir=jobsFolder()))
 
 
+def continuedJobFolder(last: Path | None) -> Path:
+    """The folder of the last job if that was stopped, crashed or ran out of disk space, else a new one.
+
+    What a job has computed is used again as far as patient and settings are the same; that is for the job to find out.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    return last if last is not None and not _isCompleted(last) else newJobFolder()
+
+
 def deleteFinishedJobs(keep: Path | None) -> tuple[int, float]:
     """Remove the folders of jobs that are over, also those of earlier sessions.
 
@@ -45,6 +59,13 @@ def deleteFinishedJobs(keep: Path | None) -> tuple[int, float]:
         shutil.rmtree(folder, ignore_errors=True)
         count += 1
     return count, size
+
+
+def _isCompleted(folder: Path) -> bool:
+    try:
+        return read_json(folder / RESULT_FILE).get("ending") == Ending.COMPLETED.value
+    except TumorTwinError:
+        return False
 
 
 def _isOver(folder: Path) -> bool:

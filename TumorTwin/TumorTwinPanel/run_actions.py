@@ -15,7 +15,7 @@ from TumorTwinLib.jobs.spec import JobSpec
 from TumorTwinLib.jobs.steps import run_through
 from TumorTwinLib.report.html import write_report
 from TumorTwinPanel.advanced_view import device
-from TumorTwinPanel.job_folders import deleteFinishedJobs, newJobFolder
+from TumorTwinPanel.job_folders import continuedJobFolder, deleteFinishedJobs
 from TumorTwinPanel.packages import ensurePackages
 from TumorTwinPanel.run_control import RunControl, RunRequest, writingJob
 from TumorTwinPanel.treatment_table import treatmentEvents
@@ -80,7 +80,7 @@ class RunActions:
         try:
             request = self._request(Path())
             ensurePackages(self._requirementsPath, request.spec.device)
-            request = replace(request, folder=newJobFolder())
+            request = replace(request, folder=continuedJobFolder(self._lastFolder()))
         except TumorTwinError as error:
             self.panel.run.showStatus(str(error))
             return
