@@ -91,6 +91,7 @@ def test_a_series_time_rewritten_by_postprocessing_is_not_believed(tmp_path):
         ({"RadiopharmaceuticalStartTime": "08:35:00"}, HOUR),
     ],
 )
+@pytest.mark.filterwarnings("ignore:Invalid value for VR TM")  # the old spelling with colons
 def test_injection_times_in_use(tmp_path, start, seconds):
     tags = {"RadiopharmaceuticalStartTime": None} | start
     found = suv(tmp_path, RadiopharmaceuticalInformationSequence=[tracer(**tags)])
