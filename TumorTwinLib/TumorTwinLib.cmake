@@ -143,6 +143,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorTwinLib/segmentation/decoding.py
   TumorTwinLib/segmentation/description.py
   TumorTwinLib/segmentation/description_file.py
+  TumorTwinLib/segmentation/dicom_seg.py
   TumorTwinLib/segmentation/download.py
   TumorTwinLib/segmentation/features.py
   TumorTwinLib/segmentation/folders.py

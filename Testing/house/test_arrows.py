@@ -27,7 +27,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "metrics": {"errors", "geometry"},
     "physics": {"errors", "geometry"},
     "imaging": {"errors", "geometry", "volume_files", "roles", "adc_unit", "csv_rows", "visit_folders", "version"},
-    "segmentation": {"errors", "geometry", "volume_files", "version", "labels", "terminology"},
+    "segmentation": {"errors", "geometry", "volume_files", "version", "metrics", "labels", "terminology"},
     "patient": {
         "errors",
         "geometry",
