@@ -32,6 +32,7 @@ def model(
     decoding=SIGMOID_TC_WT_ET,
     window=(32, 32, 32),
     arguments=None,
+    needs_brain_mask=True,
     **more,
 ) -> ModelDescription:
     outputs = NESTED if decoding == SIGMOID_TC_WT_ET else PARTS
@@ -48,6 +49,7 @@ def model(
         decoding=decoding,
         outputs=outputs,
         window=window,
+        needs_brain_mask=needs_brain_mask,
         weights=WeightsSource(file="model.pt", licence="none"),
         **more,
     )

@@ -9,6 +9,7 @@ from Testing.segmentation.small_models import MODALITIES, head, model
 from TumorTwinLib.errors import TumorTwinError
 from TumorTwinLib.geometry import Grid, Image
 from TumorTwinLib.segmentation.decoding import on_whole_grid
+from TumorTwinLib.segmentation.description import NORMALIZATIONS
 from TumorTwinLib.segmentation.preprocessing import prepare
 
 RAS = Grid(np.array((48, 50, 52)), np.array([[1, 0, 0, -24], [0, 1, 0, -25], [0, 0, 1, -26], [0, 0, 0, 1.0]]))
@@ -74,15 +75,17 @@ def test_zscore_brain_is_that_of_the_training():
     assert (got[1] - got[0]) / (got[0] - got[2]) == pytest.approx((other - block) / (block - third), rel=1e-4)
 
 
-def test_zscore_nonzero_is_monais():
-    from monai.transforms import NormalizeIntensity
+@pytest.mark.parametrize("kind", ["zscore_nonzero", "zscore", "minmax"])
+def test_the_normalizations_of_monai_are_monais(kind):
+    from monai.transforms import NormalizeIntensity, ScaleIntensity
 
+    transforms = {"zscore_nonzero": NormalizeIntensity(nonzero=True), "zscore": NormalizeIntensity()}
     rng = np.random.default_rng(1)
     array = rng.normal(100, 20, (20, 20, 20)).astype(np.float32)
     array[:3] = 0
     image = Image(array, Grid.from_spacing(array.shape, (1, 1, 1)), "a.nii")
-    prepared = prepare({"T1": image}, model(("T1",), normalization="zscore_nonzero"))
-    expected = NormalizeIntensity(nonzero=True)(array)
+    prepared = prepare({"T1": image}, model(("T1",), normalization=kind))
+    expected = transforms.get(kind, ScaleIntensity())(array)
     low = prepared.box_lower
     cut = tuple(slice(n, n + m) for n, m in zip(low, prepared.grid.shape, strict=True))
     np.testing.assert_allclose(prepared.channels[0], np.asarray(expected)[cut], atol=1e-4)
@@ -108,6 +111,28 @@ def test_to_unit_reaches_both_ends():
     prepared = prepare(head(RAS), model(normalization="zscore_nonzero_to_unit"))
     assert prepared.channels.min(axis=(1, 2, 3)) == pytest.approx(-1)
     assert prepared.channels.max(axis=(1, 2, 3)) == pytest.approx(1)
+
+
+def test_every_normalization_is_known():
+    """No kind falls through to another's formula: on one image all give different channels."""
+    hounsfield = {"lower_hu": 90.0, "upper_hu": 110.0, "mean_hu": 100.0, "sd_hu": 7.0}
+    seen = {}
+    for kind, names in NORMALIZATIONS.items():
+        arguments = {name: hounsfield[name] for name in names}
+        images = {"T1": head(RAS)["T1"]}
+        prepared = prepare(images, model(("T1",), normalization=kind, normalization_arguments=arguments))
+        middle = tuple(n // 2 for n in prepared.grid.shape)
+        seen[kind] = round(float(prepared.channels[0][middle] - prepared.channels[0][middle[0] - 4, *middle[1:]]), 4)
+    assert len(set(seen.values())) == len(NORMALIZATIONS), seen
+    assert seen["zscore_nonzero"] != seen["zscore_brain"]  # a clipped extreme changes the spread
+
+
+def test_a_network_that_knows_no_skull_finds_nothing_outside_the_brain():
+    images = head(RAS)
+    cut = prepare(images, model())
+    inside = tuple(slice(low, low + n) for low, n in zip(cut.box_lower, cut.box_grid.shape, strict=True))
+    np.testing.assert_array_equal(cut.box_foreground, images["T1"].array[inside] != 0)
+    assert prepare(images, model(needs_brain_mask=False)).box_foreground.all()
 
 
 def test_a_missing_modality_is_named():

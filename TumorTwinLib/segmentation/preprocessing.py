@@ -33,7 +33,8 @@ class NetworkInput:
         grid: of ``channels``.
         image_grid: of the images.
         box_grid: the part of ``image_grid`` that ``channels`` covers, with its first voxel at ``box_lower`` of it.
-        box_foreground: on ``box_grid``, False where nothing can be: outside the brain of MR without skull.
+        box_foreground: on ``box_grid``, False where nothing can be: outside the brain, where the
+            network knows brains alone.
         notices: sentences for the user.
     """
 
@@ -96,13 +97,13 @@ def prepare(
     )
     channels, fill = _normalized(channels, foreground, description)
     box_grid, box_lower, in_box = _box_of_images(first.grid, box)
-    is_ct = "lower_hu" in description.normalization_arguments  # in which air may be part of an organ
+    whole = np.ones(box_grid.shape, dtype=bool)
     return NetworkInput(
         *_padded(channels, foreground, grid, divisor, fill),
         image_grid=first.grid,
         box_grid=box_grid,
         box_lower=box_lower,
-        box_foreground=np.ones(box_grid.shape, dtype=bool) if is_ct else occupied[in_box],
+        box_foreground=occupied[in_box] if description.needs_brain_mask else whole,
         notices=tuple(notices),
     )
 
@@ -187,6 +188,11 @@ def _normalized(
             mean, spread = (low, high - low) if kind == "ct_window" else (arguments["mean_hu"], arguments["sd_hu"])
             normalized[number] = (np.clip(channel, low, high) - mean) / spread
             fill.append((low - mean) / spread)
+            continue
+        if kind == "minmax":
+            low, width = float(channel.min()), max(float(np.ptp(channel)), _LEAST_SPREAD)
+            normalized[number] = (channel - low) / width
+            fill.append(max(0.0, (0.0 - low) / width))
             continue
         inside = foreground if kind in ("zscore_brain", "zscore") else foreground & (channel != 0)
         clipped = (
