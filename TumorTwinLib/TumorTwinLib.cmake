@@ -12,6 +12,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorTwinLib/imaging/atlas.py
   TumorTwinLib/imaging/bias.py
   TumorTwinLib/imaging/brain.py
+  TumorTwinLib/imaging/coregistration.py
   TumorTwinLib/imaging/deidentify.py
   TumorTwinLib/imaging/dicom_headers.py
   TumorTwinLib/imaging/dicom_pixels.py
@@ -32,12 +33,14 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorTwinLib/inference/calibration.py
   TumorTwinLib/inference/conformal.py
   TumorTwinLib/inference/contours.py
+  TumorTwinLib/inference/estimator.py
   TumorTwinLib/inference/first_state.py
   TumorTwinLib/inference/laplace.py
   TumorTwinLib/inference/least_squares.py
   TumorTwinLib/inference/likelihood.py
   TumorTwinLib/inference/noise.py
   TumorTwinLib/inference/posterior.py
+  TumorTwinLib/inference/posterior_files.py
   TumorTwinLib/inference/predictive.py
   TumorTwinLib/inference/priors.py
   TumorTwinLib/inference/problem.py
@@ -55,6 +58,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorTwinLib/jobs/frames.py
   TumorTwinLib/jobs/job_folder.py
   TumorTwinLib/jobs/observer.py
+  TumorTwinLib/jobs/options.py
   TumorTwinLib/jobs/patient_store.py
   TumorTwinLib/jobs/processes.py
   TumorTwinLib/jobs/protocol.py
@@ -71,6 +75,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorTwinLib/models/initial_state.py
   TumorTwinLib/models/observation.py
   TumorTwinLib/models/parameters.py
+  TumorTwinLib/models/populations.py
   TumorTwinLib/models/registry.py
   TumorTwinLib/models/wave.py
   TumorTwinLib/mrml/__init__.py
@@ -94,6 +99,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorTwinLib/mrml/pipeline.py
   TumorTwinLib/mrml/plots.py
   TumorTwinLib/mrml/rendering.py
+  TumorTwinLib/mrml/result_kinds.py
   TumorTwinLib/mrml/run_nodes.py
   TumorTwinLib/mrml/runtime.py
   TumorTwinLib/mrml/scan_finder.py
@@ -181,6 +187,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   )
 
 set(LIBRARY_RESOURCES
+  TumorTwinLib/imaging/icbm152/NOTICE.txt
   TumorTwinLib/imaging/icbm152/csf.nii.gz
   TumorTwinLib/imaging/icbm152/grey_matter.nii.gz
   TumorTwinLib/imaging/icbm152/t1.nii.gz

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -182,9 +183,8 @@ def test_tangents_against_central_differences(backend, name):
 
 
 def test_growth_that_changes_holds_for_all():
-    changed = population(changes=(GrowthChange(4.0, rate(0.01)),))
-    slower = population(0.2, changes=(GrowthChange(4.0, rate(0.01)),))
-    reaction = PopulationReaction((changed, slower), (rate(0.7), rate(0.3)), rate(CLEARANCE))
+    reaction = replace(two(), changes=(GrowthChange(4.0, rate(0.01)),))
+    assert 4.0 in reaction.event_days
     whole, parts = (np.array([0.3, 0.1, 0.0])[:, None, None, None, None].copy() for _ in range(2))
     reaction.flow(0.0, 8.0).apply(whole)
     two().flow(0.0, 4.0).apply(parts)
@@ -214,6 +214,9 @@ def test_populations_must_share_one_growth():
     other = LogisticReaction(rate(0.2))
     with pytest.raises(TumorTwinError, match="must share growth"):
         PopulationReaction((LogisticReaction(rate(0.1)), other), (rate(0.5), rate(0.5)))
+    changing = LogisticReaction(rate(0.2), changes=(GrowthChange(4.0, rate(0.01)),))
+    with pytest.raises(TumorTwinError, match="must share growth"):
+        PopulationReaction((other, changing), (rate(0.5), rate(0.5)))
     with pytest.raises(TumorTwinError, match="one share for each population"):
         PopulationReaction((other, other), (rate(0.5), rate(0.6)))
 

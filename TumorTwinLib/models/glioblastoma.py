@@ -15,16 +15,17 @@ from TumorTwinLib.geometry import Grid, Image
 from TumorTwinLib.models.initial_state import adc_state, level_set_state
 from TumorTwinLib.models.observation import ObservedVisit, contour_levels, observe_visit
 from TumorTwinLib.models.parameters import Parameter, ParameterValues
+from TumorTwinLib.models.populations import CLEARANCE_HALF_LIFE, RESISTANT_FRACTION, split
 from TumorTwinLib.patient import PatientData
 from TumorTwinLib.physics.domain import Domain, make_domain
-from TumorTwinLib.physics.reaction import Drug, FieldKill, InstantKill, LogisticReaction, Rate
-from TumorTwinLib.treatment.drugs import find_drug, relative_dose
+from TumorTwinLib.physics.populations import PopulationReaction
+from TumorTwinLib.physics.reaction import Drug, FieldKill, InstantKill, LogisticReaction, Rate, Resection
+from TumorTwinLib.treatment.drugs import decays, find_drug
 from TumorTwinLib.treatment.events import DrugDose, RadiotherapyFraction, Surgery
-from TumorTwinLib.treatment.radiotherapy import lq_exponent_gy
+from TumorTwinLib.treatment.radiotherapy import lq_exponent_gy, oxygen_factor_at
 
 _INITIAL_STATES = ("auto", "level_set", "adc", "adc_tail")
 _CSF_LIMIT = 0.1  # voxels with less tissue than this are fluid and let no cells in
-_LEAST_RESIDUAL = 1e-6  # of a resection; a complete one is written so, as the logarithm needs a positive number
 
 PARAMETERS = (
     Parameter(
@@ -85,7 +86,10 @@ class ReactionDiffusionModel:
 
     u is cellularity: cells over carrying capacity. The dimensionless numbers that matter are the infiltration length
     ``L = sqrt(D / rho)`` over the voxel size (below 1 the front is not resolved) and ``2 sqrt(D rho) T`` over the
-    tumour's size. Not in the model: mass effect, necrosis, anisotropic diffusion, treatment resistance, oedema.
+    tumour's size. Not in the model: mass effect, necrosis, anisotropic diffusion, oedema.
+
+    On request a share of the cells resists temozolomide, and killed cells stay visible until they are cleared
+    (``physics.populations``); each adds one parameter.
 
     Args:
         domain: brain mask; its space is the model's space.
@@ -98,6 +102,10 @@ class ReactionDiffusionModel:
             the tumour, nothing outside), ``"adc_tail"`` (measured inside, the wave's tail outside), or ``"auto"``:
             ``"adc_tail"`` where the first visit has an ADC map, ``"level_set"`` elsewhere.
         carrying_capacity_per_mm3: cells in a full cubic millimetre (packing 0.75 of 1e-6 mm3 cells).
+        transition_dose_gy: fraction dose above which the survival curve goes on straight (LQ-L), or None.
+        oxygen_mmhg: oxygen pressure; hypoxic voxels feel less of every fraction. Plenty everywhere without it.
+        resistant_cells: whether a share of the cells, a parameter, resists temozolomide.
+        visible_dead: whether scans show dead cells until they are cleared, with a half-life that is a parameter.
     """
 
     domain: Image
@@ -109,6 +117,10 @@ class ReactionDiffusionModel:
     whole_level: float = 0.25
     initial: str = "auto"
     carrying_capacity_per_mm3: float = 7.5e5
+    transition_dose_gy: float | None = None
+    oxygen_mmhg: Image | None = None
+    resistant_cells: bool = False
+    visible_dead: bool = False
     parameters: tuple[Parameter, ...] = PARAMETERS
     name: str = "glioblastoma"
 
@@ -117,6 +129,10 @@ class ReactionDiffusionModel:
             raise TumorTwinError(f"resolution_mm is {self.resolution_mm}: give a voxel size between 0.1 and 10 mm.")
         if self.initial not in _INITIAL_STATES:
             raise TumorTwinError(f"Unknown initial state {self.initial!r}: choose from {', '.join(_INITIAL_STATES)}.")
+        declared = {p.name for p in self.parameters}
+        wanted = ((self.resistant_cells, RESISTANT_FRACTION), (self.visible_dead, CLEARANCE_HALF_LIFE))
+        added = tuple(p for asked, p in wanted if asked and p.name not in declared)
+        object.__setattr__(self, "parameters", (*self.parameters, *added))
 
     @classmethod
     def from_patient(
@@ -214,7 +230,7 @@ class ReactionDiffusionModel:
 
     def dynamics(
         self, patient: PatientData, members: Sequence[Mapping[str, float]], calibrated: Sequence[str] = ()
-    ) -> tuple[LogisticReaction, Rate]:
+    ) -> tuple[LogisticReaction | PopulationReaction, Rate]:
         """Reaction and diffusivity of an ensemble, with derivatives by the logarithm of each calibrated parameter.
 
         Args:
@@ -232,22 +248,44 @@ class ReactionDiffusionModel:
                 derivative[:, list(calibrated).index(name)] = value
             return Rate(value, derivative)
 
-        fields, instants = [], []
+        fields, instants, resections = [], [], []
+        exponents: dict[Image | float, np.ndarray] = {}  # fractions of one plan share its map
         for event in patient.treatments:
             day = patient.day(event.time)
-            if isinstance(event, RadiotherapyFraction) and event.dose_map is not None:
-                dose_gy = event.dose_map.resample(self.grid).array
-                fields.append(
-                    FieldKill(day, rate("radiosensitivity_per_gy"), lq_exponent_gy(dose_gy, self.alpha_beta_gy))
-                )
-            elif isinstance(event, RadiotherapyFraction):
-                exponent = float(lq_exponent_gy(event.dose_gy, self.alpha_beta_gy))
+            if isinstance(event, Surgery):
+                resections.append(Resection(day, self._cavity(event), event.residual_fraction))
+            elif isinstance(event, RadiotherapyFraction) and event.dose_map is None and self.oxygen_mmhg is None:
+                exponent = float(self._exponent_gy(event.dose_gy))
                 instants.append(InstantKill(day, rate("radiosensitivity_per_gy", exponent)))
-            elif isinstance(event, Surgery):
-                fields.append(FieldKill(day, Rate.constant(1.0, len(members), len(calibrated)), self._resection(event)))
+            elif isinstance(event, RadiotherapyFraction):
+                key = event.dose_gy if event.dose_map is None else event.dose_map
+                if key not in exponents:
+                    dose = key.resample(self.grid).array if isinstance(key, Image) else key
+                    exponents[key] = self._exponent_gy(dose)
+                fields.append(FieldKill(day, rate("radiosensitivity_per_gy"), exponents[key]))
         drugs = self._drugs(patient, rate("tmz_sensitivity_per_day"))
-        reaction = LogisticReaction(rate("proliferation_per_day"), drugs, tuple(instants), tuple(fields))
+        reaction = split(
+            LogisticReaction(
+                rate("proliferation_per_day"), drugs, tuple(instants), tuple(fields), resections=tuple(resections)
+            ),
+            resistant_fraction=rate(RESISTANT_FRACTION.name) if self.resistant_cells else None,
+            clearance_half_life_days=rate(CLEARANCE_HALF_LIFE.name) if self.visible_dead else None,
+        )
         return reaction, rate("diffusivity_mm2_per_day")
+
+    def _exponent_gy(self, dose_gy) -> np.ndarray:
+        """Log kill per alpha of a fraction, of one number or (ni, nj, nk)."""
+        return lq_exponent_gy(
+            dose_gy,
+            self.alpha_beta_gy,
+            transition_dose_gy=self.transition_dose_gy,
+            oxygen_factor=1.0 if self.oxygen_mmhg is None else self._oxygen_factor,
+        )
+
+    @functools.cached_property
+    def _oxygen_factor(self) -> np.ndarray:
+        assert self.oxygen_mmhg is not None
+        return oxygen_factor_at(np.maximum(self.oxygen_mmhg.resample(self.grid).array, 0.0))
 
     def _drugs(self, patient: PatientData, sensitivity: Rate) -> tuple[Drug, ...]:
         doses = [event for event in patient.treatments if isinstance(event, DrugDose)]
@@ -261,18 +299,14 @@ class ReactionDiffusionModel:
                     f"The glioblastoma model knows temozolomide only, not {dose.drug} ({dose.time:%Y-%m-%d %H:%M}): "
                     "remove that row from the treatments."
                 )
-        return (
-            Drug(
-                sensitivity,
-                temozolomide.elimination_rate_per_day,
-                np.array([patient.day(dose.time) for dose in doses]),
-                np.array([relative_dose(dose, temozolomide, patient.body_surface_area_m2) for dose in doses]),
-            ),
+        days = [(patient.day(dose.time), dose) for dose in doses]
+        return tuple(
+            Drug(sensitivity, part.rate_per_day, part.days, part.amounts)
+            for part in decays(temozolomide, days, patient.body_surface_area_m2)
         )
 
-    def _resection(self, surgery: Surgery) -> np.ndarray:
-        """(ni, nj, nk) log kill of a resection: zero outside its cavity."""
+    def _cavity(self, surgery: Surgery) -> np.ndarray:
+        """(ni, nj, nk) what a resection takes."""
         if surgery.cavity is None:
             raise TumorTwinError(f"The surgery of {surgery.time:%Y-%m-%d} has no cavity mask: segment the cavity.")
-        inside = surgery.cavity.resample(self.grid).array > 0.5
-        return np.where(inside, -np.log(max(surgery.residual_fraction, _LEAST_RESIDUAL)), 0.0)
+        return surgery.cavity.resample(self.grid).array > 0.5

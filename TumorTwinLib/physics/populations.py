@@ -18,7 +18,7 @@ no diffusivity for the dead.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -146,6 +146,7 @@ class PopulationReaction:
             kills are those of the first, each population with its own coefficient.
         shares: of each population in the first state; they sum to 1.
         clearance_per_day: k, or None to see living cells only.
+        changes: of the growth of all.
 
     Raises:
         TumorTwinError: populations that differ in what they must share, or shares that do not sum to 1.
@@ -154,6 +155,7 @@ class PopulationReaction:
     populations: tuple[LogisticReaction, ...]
     shares: tuple[Rate, ...]
     clearance_per_day: Rate | None = None
+    changes: tuple[GrowthChange, ...] = ()
 
     def __post_init__(self) -> None:
         first = self.populations[0]
@@ -161,10 +163,11 @@ class PopulationReaction:
             if not (
                 np.array_equal(other.proliferation_per_day.value, first.proliferation_per_day.value)
                 and other.resections == first.resections
+                and not (other.changes or first.changes)
                 and [kill.day for kill in other.fields] == [kill.day for kill in first.fields]
             ):
                 raise TumorTwinError(
-                    "Populations of one tumor must share growth, resections and the days of dose maps."
+                    "Populations of one tumor must share growth, its changes, resections and the days of dose maps."
                 )
         if len(self.shares) != len(self.populations) or not np.allclose(sum(s.value for s in self.shares), 1.0):
             raise TumorTwinError("Give one share for each population, with a sum of 1.")
@@ -182,16 +185,17 @@ class PopulationReaction:
         return self.populations[0].proliferation_per_day
 
     @property
-    def changes(self) -> tuple[GrowthChange, ...]:
-        return self.populations[0].changes
-
-    @property
     def resections(self) -> tuple[Resection, ...]:
         return self.populations[0].resections
 
     @property
     def event_days(self) -> tuple[float, ...]:
-        return tuple(sorted({day for population in self.populations for day in population.event_days}))
+        days = {day for population in self.populations for day in population.event_days}
+        return tuple(sorted({*days, *(change.day for change in self.changes)}))
+
+    def proliferation_from(self, day: float) -> Rate:
+        """Growth from ``day`` on."""
+        return replace(self.populations[0], changes=self.changes).proliferation_from(day)
 
     @property
     def living(self) -> int:
@@ -291,7 +295,7 @@ class _Course:
         """Growth and drug kill with no event strictly inside."""
         active = [active_drugs(population.drugs, start) for population in self.reaction.populations]
         rates = [drug.elimination_per_day for drugs in active for drug, _ in drugs]
-        rho = self.reaction.populations[0].proliferation_from(start)
+        rho = self.reaction.proliferation_from(start)
         edges = panels(start, end, rates)
         for left, right in zip(edges[:-1], edges[1:], strict=True):
             self._panel(rho, left, right - left, left - start, active)
