@@ -172,6 +172,8 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorTwinLib/treatment/dosing.py
   TumorTwinLib/treatment/drugs.py
   TumorTwinLib/treatment/events.py
+  TumorTwinLib/treatment/hormones.py
+  TumorTwinLib/treatment/immunotherapy.py
   TumorTwinLib/treatment/pharmacokinetics.py
   TumorTwinLib/treatment/radiotherapy.py
   TumorTwinLib/treatment/regimens/__init__.py
