@@ -100,7 +100,9 @@ def test_text_is_scrubbed(text, shown):
     assert scrub(text, secrets_of([PATIENT])) == shown
 
 
-def test_short_parts_of_a_name_are_removed_as_words_alone():
+def test_short_parts_of_a_name_are_removed_where_no_letter_adjoins():
+    secrets = secrets_of([{"PatientName": "Name^John"}])
+    assert scrub("ProtocolName t1_NAME2 NameJohn johnname", secrets) == "ProtocolName t1_[removed]2 [removed] [removed]"
     secrets = secrets_of([{"PatientName": "Tra^Li"}])
     assert scrub("t2_tra Tra^Li contrast", secrets) == "t2_[removed] [removed] contrast"
 

@@ -235,22 +235,46 @@ def test_a_tilted_gantry_is_straightened(tmp_path):
     assert "gantry tilted by 20.0 degrees" in visit.notices[0]
 
 
-@pytest.mark.parametrize("compressor", ["JPEG", "JPEG2000"])
-def test_compressed_pixels_are_read_with_one_rescaling(tmp_path, compressor):
-    paths = write_series(tmp_path / "plain", ARRAY, "CT", modality="CT", RescaleSlope=2, RescaleIntercept=-1000)
+def compress(paths: list[Path], folder: Path, compressor: str) -> list[Path]:
+    """Copies of the files with compressed pixels, which GDCM writes."""
+    packed_paths = []
     for path in paths:
         plain = pydicom.dcmread(path)
         writer = sitk.ImageFileWriter()
-        writer.SetFileName(str(tmp_path / "pixels.dcm"))
+        writer.SetFileName(str(folder.parent / "pixels.dcm"))
         writer.SetUseCompression(True)
         writer.SetCompressor(compressor)
         writer.Execute(sitk.GetImageFromArray(plain.pixel_array[None]))
-        packed = pydicom.dcmread(tmp_path / "pixels.dcm")
+        packed = pydicom.dcmread(folder.parent / "pixels.dcm")
         assert packed.file_meta.TransferSyntaxUID.is_compressed
         plain.file_meta.TransferSyntaxUID = packed.file_meta.TransferSyntaxUID
         plain["PixelData"] = packed["PixelData"]
-        save(plain, tmp_path / "packed" / path.name)
+        packed_paths.append(save(plain, folder / path.name))
+    return packed_paths
+
+
+@pytest.mark.parametrize("compressor", ["JPEG", "JPEG2000"])
+def test_compressed_pixels_are_read_with_one_rescaling(tmp_path, compressor):
+    paths = write_series(tmp_path / "plain", ARRAY, "CT", modality="CT", RescaleSlope=2, RescaleIntercept=-1000)
+    compress(paths, tmp_path / "packed", compressor)
     assert np.array_equal(only_image(tmp_path / "packed", "CT").array, np.maximum(ARRAY * 2 - 1000, -1024))
+
+
+def test_run_length_encoded_pixels_are_read(tmp_path):
+    for path in write_series(tmp_path, ARRAY, "T2", **T2):
+        ds = pydicom.dcmread(path)
+        ds.compress(pydicom.uid.RLELossless)
+        ds.save_as(path)
+    assert np.array_equal(only_image(tmp_path).array, ARRAY)
+
+
+def test_damaged_pixels_are_named_by_their_slice(tmp_path, recwarn):
+    paths = write_series(tmp_path / "plain", ARRAY, "T2", **T2)
+    third = compress(paths, tmp_path / "packed", "JPEG")[2]
+    third.write_bytes(third.read_bytes()[:-60])
+    with pytest.raises(TumorTwinError, match=r"2024-03-05T0930 T2 cannot be read: the pixels of slice 3 of 9"):
+        only_image(tmp_path / "packed")
+    assert len(recwarn) == 0  # a warning would tell the path, which may name the patient
 
 
 def test_ct_is_in_hounsfield_units(tmp_path):

@@ -56,6 +56,10 @@ def mr(description="", time_points=1, image_type=("ORIGINAL", "PRIMARY", "M", "N
         ("t2_tirm_tra_dark-fluid", FLAIR, "FLAIR", "high"),
         ("SAG FLAIR POST", FLAIR | AGENT, "FLAIR", "high"),
         ("AX T1 FLAIR", {"EchoTime": 24.0, "RepetitionTime": 2000.0, "InversionTime": 860.0}, "T1", "high"),
+        ("AX T1 posterior fossa", SPIN_ECHO_T1, "T1", "high"),
+        ("SAG T1 C-spine", SPIN_ECHO_T1, "T1", "high"),
+        ("T1 MPRAGE PREP GD", MPRAGE, "T1CE", "high"),
+        ("T1 precontrast", SPIN_ECHO_T1, "T1", "high"),
         ("AX T1", TSE, "T1", "low"),  # the scanner did something else
         ("", SPIN_ECHO_T1, "T1", "medium"),
         ("", TSE, "T2", "medium"),

@@ -152,6 +152,12 @@ def test_what_cannot_be_a_mapping_is_refused(export, tmp_path):
         index.confirm_file(tmp_path / "m.csv")
 
 
+def test_a_single_slice_is_never_proposed(tmp_path):
+    write_series(tmp_path, ARRAY[:, :, :1], "AX T1", **T1)
+    (series,) = scan_folder(tmp_path).series
+    assert (series.modality, series.recognized.modality) == ("", "single slice")
+
+
 def test_two_patients_are_not_mixed(export):
     write_series(export / "other", ARRAY, "AX T1", study_date="20240801", PatientID="OTHER-1", **T1)
     index = scan_folder(export)

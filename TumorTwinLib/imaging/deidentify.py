@@ -13,7 +13,8 @@ from collections.abc import Iterable, Mapping
 REMOVED = "[removed]"
 _UID = re.compile(r"\d+(?:\.\d+){4,}")
 _LONG_NUMBER = re.compile(r"(?<!\d)\d{9,}(?!\d)")  # record and accession numbers; a date has 8 digits
-_SHORTEST_SECRET = 3  # shorter parts, such as initials, occur in ordinary words
+_SHORTEST_SECRET = 3  # shorter parts are initials
+_PART_OF_WORDS = 6  # shorter secrets are removed only where no letter adjoins: "Name" is a surname and a part of words
 
 
 def pseudonym(identifiers: Mapping[str, str], salt: str = "") -> str:
@@ -36,19 +37,20 @@ def secrets_of(identifiers: Iterable[Mapping[str, str]]) -> frozenset[str]:
     secrets = set()
     for values in identifiers:
         for keyword, value in values.items():
-            parts = re.split(r"[\^=\s,\\]+", value) if keyword in ("PatientName", "OtherPatientIDs") else []
-            secrets |= {part.lower() for part in (value, value.replace("^", " "), value.replace("^", "_"), *parts)}
+            parts = re.split(r"[\^=\s,\\]+", value) if keyword in ("PatientName", "OtherPatientIDs") else [value]
+            glued = ("".join(parts[:2]), "".join(parts[1::-1]))  # DoeJohn, JohnDoe
+            secrets |= {part.lower() for part in (value, *parts, *glued)}
             if keyword == "PatientBirthDate" and len(value) == 8:
                 secrets |= {f"{value[:4]}-{value[4:6]}-{value[6:]}", f"{value[6:]}.{value[4:6]}.{value[:4]}"}
     return frozenset(secret for secret in secrets if len(secret) >= _SHORTEST_SECRET)
 
 
 def scrub(text: str, secrets: Iterable[str]) -> str:
-    """``text`` with secrets, unique identifiers and long numbers replaced; the shortest secrets only as whole words."""
+    """``text`` with secrets, unique identifiers and long numbers replaced."""
     text = _UID.sub(REMOVED, text)
     for secret in sorted(secrets, key=len, reverse=True):
         pattern = re.escape(secret)
-        if len(secret) == _SHORTEST_SECRET:
-            pattern = rf"(?<![A-Za-z0-9]){pattern}(?![A-Za-z0-9])"
+        if len(secret) < _PART_OF_WORDS:
+            pattern = rf"(?<![A-Za-z]){pattern}(?![A-Za-z])"
         text = re.sub(pattern, REMOVED, text, flags=re.IGNORECASE)
     return _LONG_NUMBER.sub(REMOVED, text)

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -98,6 +100,16 @@ class Instance:
     identifiers: Mapping[str, str]
 
 
+@contextmanager
+def quiet_pydicom() -> Iterator[None]:
+    """No warnings of pydicom: they show values of offending tags and paths, which may tell who the patient is."""
+    import pydicom
+
+    with pydicom.config.disable_value_validation(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
 def is_dicom(path: Path) -> bool:
     """True when the file begins like DICOM, or is named so although it does not."""
     if path.suffix.lower() in (".dcm", ".ima"):
@@ -116,8 +128,7 @@ def read_instance(path: Path) -> Instance | None:
 
     tags: list[str | int] = [*_PLANE_TAGS, *_FACT_TAGS, *IDENTIFYING_TAGS, *_PRIVATE_B_VALUES]
     try:
-        # Validation would warn with the values of offending tags, which may identify the patient.
-        with path.open("rb") as file, pydicom.config.disable_value_validation():
+        with path.open("rb") as file, quiet_pydicom():
             header = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=tags)  # type: ignore[arg-type]
             if header.file_meta.get("MediaStorageSOPClassUID") == _DICOMDIR:
                 return None
@@ -136,7 +147,8 @@ def _instance(header: Any, path: Path, pixel_bytes: int) -> Instance:
     if planes:
         first, syntax = planes[0], header.file_meta.TransferSyntaxUID
         frame_bytes = first.rows * first.columns * int(header.get("BitsAllocated", 16)) // 8
-        if not (syntax.is_compressed or syntax.is_deflated) and pixel_bytes < frame_bytes * len(planes):
+        frames = int(header.get("NumberOfFrames") or 1)
+        if not (syntax.is_compressed or syntax.is_deflated) and pixel_bytes < frame_bytes * frames:
             raise TumorTwinError(f"{path} breaks off before its last pixel: copy or export it again.")
         # enhanced objects keep these in functional groups
         facts |= {"ImageType": first.image_type, "EchoTime": first.echo_ms, "InversionTime": first.inversion_ms}

@@ -15,7 +15,7 @@ import numpy as np
 
 from TumorTwinLib.errors import TumorTwinError
 from TumorTwinLib.geometry import Grid, Image
-from TumorTwinLib.imaging.dicom_headers import Plane
+from TumorTwinLib.imaging.dicom_headers import Plane, quiet_pydicom
 from TumorTwinLib.imaging.dicom_stacks import Stack
 
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
@@ -80,7 +80,8 @@ def _pixels(file: Path, frames: Sequence[int]) -> Iterator[np.ndarray]:
     if not syntax.is_compressed or syntax == pydicom.uid.RLELossless or syntax.is_deflated:
         yield from iter_pixels(file, indices=frames)
         return
-    stored = _decoded_by_gdcm(pydicom.dcmread(file))
+    with quiet_pydicom():
+        stored = _decoded_by_gdcm(pydicom.dcmread(file))
     yield from (stored[frame] for frame in frames)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from TumorTwinLib.adc_unit import ADC_UNIT, adc_in_standard_unit
 from TumorTwinLib.errors import CancelledError, TumorTwinError
 from TumorTwinLib.geometry import Image
+from TumorTwinLib.imaging.dicom_headers import quiet_pydicom
 from TumorTwinLib.imaging.dicom_pixels import read_stack
 from TumorTwinLib.imaging.dicom_stacks import Stack
 from TumorTwinLib.imaging.scan_index import ScanIndex, ScanSeries, visit_label
@@ -131,7 +132,7 @@ def _load_stack(stack: Stack, series: ScanSeries, name: str) -> Image:
     if series.modality in ("PET", "PSMA"):
         import pydicom
 
-        with pydicom.config.disable_value_validation():
+        with quiet_pydicom():
             header = pydicom.dcmread(stack.planes[0].file, stop_before_pixels=True)
             factors = suv_factors(header, stack.planes, series.name)
         return read_stack(stack, name, SUV_UNIT, factors)

@@ -23,7 +23,7 @@ CONFIDENCES = ("low", "medium", "high")
 
 # The first pattern found in the words decides. Kinds that are not in MODALITIES are known and left out.
 _KINDS: tuple[tuple[str, str], ...] = (
-    ("localizer", r"\b(loc|local\w*|scout|survey|topogram|surview|3 ?plane|aahead\w*)\b"),
+    ("localizer", r"\b(loc|local\w*|scout|pilot|survey|topogram|surview|3 ?plane|aahead\w*)\b"),
     ("calibration", r"\b(calibration|b0 ?map|field ?map\w*)\b"),
     ("subtraction", r"\b(sub|subtr\w*)\b"),
     ("diffusion map", r"\b(eadc|exponential|fa|colfa|fractional aniso\w*)\b"),
@@ -47,8 +47,12 @@ _OTHER_SCANNERS: tuple[tuple[str, str], ...] = (
     ("PET", r"\b(pet|suv\w*|fdg|fet)\b"),
     ("CT", r"\bct\b"),
 )
-_CONTRAST = re.compile(r"\b(post\w*|gd\w*|gad\w*|ce|contrast\w*|enhanced|km|mdc|c)\b|t1w?(c|ce|gd|post|km)\b")
-_NO_CONTRAST = re.compile(r"\b(pre\w*|nativ\w*|without|wo|non?|ohne|sans|unenhanced|plain)\b|\bt1n\b")
+_CONTRAST = re.compile(
+    r"\b(post(?!er)\w*|gd\w*|gad\w*|ce|contrast\w*|enhanced|km|mdc|c(?! sp))\b|t1w?(c|ce|gd|post|km)\b"
+)
+_NO_CONTRAST = re.compile(
+    r"\b(pre|pre(?:con|gd|gad|km)\w*|nativ\w*|without|wo|non?|ohne|sans|unenhanced|plain)\b|\bt1n\b"
+)
 _SURGERY = re.compile(r"\b(pre|post) ?op\w*")
 _NO_AGENT = {"no", "none", "n", "0", "without", "no contrast", "nein", "n/a"}
 _UNCORRECTED = re.compile(r"\b(nac|uncorrected|no ?ac)\b")

@@ -18,13 +18,11 @@ from TumorTwinLib.errors import CancelledError, TumorTwinError
 from TumorTwinLib.imaging.deidentify import pseudonym, scrub, secrets_of
 from TumorTwinLib.imaging.dicom_headers import Instance, is_dicom, read_instance
 from TumorTwinLib.imaging.dicom_stacks import SeriesPart, split_series
-from TumorTwinLib.imaging.modalities import Recognition, recognize_dicom, recognize_name
+from TumorTwinLib.imaging.modalities import MODALITIES, Recognition, recognize_dicom, recognize_name
 from TumorTwinLib.imaging.scan_index import ScanIndex, ScanSeries, propose
 from TumorTwinLib.roles import PATIENT_RANKS, role_of
 from TumorTwinLib.visit_folders import time_of_folder, visit_folders
 from TumorTwinLib.volume_files import volume_suffix
-
-_LISTED_FILES = 3  # in one notice
 
 
 def scan_folder(
@@ -53,7 +51,7 @@ def scan_folder(
     root, files = _files(where)
     instances: list[Instance] = []
     volumes: list[Path] = []
-    damaged: list[str] = []
+    damaged: list[tuple[Path, str]] = []
     for done, path in enumerate(files):
         if cancelled is not None and cancelled():
             raise CancelledError("Looking through the folder was stopped.")
@@ -65,9 +63,9 @@ def scan_folder(
             elif is_dicom(path) and (instance := read_instance(path)) is not None:
                 instances.append(instance)
         except TumorTwinError as error:
-            damaged.append(str(error).replace(str(path), path.relative_to(root).as_posix()))
+            damaged.append((path, str(error)))
         except OSError:
-            damaged.append(f"{path.relative_to(root).as_posix()} cannot be opened: check its permissions.")
+            damaged.append((path, f"{path} cannot be opened: check its permissions."))
     if on_progress is not None:
         on_progress(len(files), len(files))
     identifiers = [dict(items) for items in {tuple(sorted(i.identifiers.items())) for i in instances}]
@@ -79,11 +77,11 @@ def scan_folder(
     naming = _Naming(patient_id, salt, keep_identifiers, shown)
     series, notices = _dicom_series(instances, naming)
     series += _volume_series(root, volumes, naming)
+    notices += [text.replace(str(path), shown(path.relative_to(root).as_posix())) for path, text in damaged]
     if not series:
-        first = f" {shown(damaged[0])}" if damaged else ""
-        raise TumorTwinError(f"The folder holds no DICOM images, NIfTI, NRRD or MHA files: choose another.{first}")
+        reasons = " ".join(["", *notices[:1]])
+        raise TumorTwinError(f"The folder holds no DICOM images, NIfTI, NRRD or MHA files: choose another.{reasons}")
     proposed = propose(series)
-    notices += [shown(sentence) for sentence in damaged]
     return ScanIndex(proposed, proposed[0].patient, tuple(notices), same_patient=patient_id is not None)
 
 
@@ -167,8 +165,12 @@ def _dicom_series(instances: Sequence[Instance], naming: _Naming) -> tuple[list[
 def _part(
     part: SeriesPart, uid: str, patient: str, time: datetime | None, title: str, instance: Instance
 ) -> ScanSeries:
-    plane = part.stacks[0].planes[0]
+    stack = part.stacks[0]
+    plane = stack.planes[0]
     facts = {**instance.facts, "EchoTime": plane.echo_ms, "InversionTime": plane.inversion_ms}
+    recognized = recognize_dicom(facts, plane, len(part.stacks))
+    if len(stack.planes) == 1 and recognized.modality in MODALITIES:
+        recognized = Recognition("single slice", "high", recognized.evidence)
     problem = part.problem
     if "MOSAIC" in plane.image_type:
         problem = "is stored as a Siemens mosaic of all slices in one image"
@@ -177,7 +179,7 @@ def _part(
         patient=patient,
         time=time,
         description=", ".join(filter(None, (title, part.label))),
-        recognized=recognize_dicom(facts, plane, len(part.stacks)),
+        recognized=recognized,
         source=part.stacks,
         original="DERIVED" not in plane.image_type and not {"REFORMATTED", "MPR"} & set(plane.image_type),
         problem=problem,
