@@ -7,11 +7,13 @@ import importlib
 from TumorTwinLib.version import VERSION as __version__
 
 _PUBLIC = {
+    "BayesianCalibration": "TumorTwinLib.inference.bayes",
     "DigitalTwin": "TumorTwinLib.twin",
     "Forecast": "TumorTwinLib.forecast",
     "Grid": "TumorTwinLib.geometry",
     "Image": "TumorTwinLib.geometry",
     "MapCalibration": "TumorTwinLib.inference.calibration",
+    "ParameterEstimator": "TumorTwinLib.inference.estimator",
     "PatientData": "TumorTwinLib.patient",
     "ReactionDiffusionModel": "TumorTwinLib.models.glioblastoma",
     "TumorTwinError": "TumorTwinLib.errors",

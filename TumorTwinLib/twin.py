@@ -80,10 +80,14 @@ class DigitalTwin:
         days = sorted({*measured_days, *(last + times)})
         between = np.arange(observed[0].day, days[-1], _CURVE_EVERY_DAYS)
         recorder = _Recorder(self.model, frozenset(days), on_frame)
-        reaction, diffusivity = self.model.dynamics(patient, [values])
+        if isinstance(self.parameters, CalibratedParameters) and self.patient is None:
+            initial, reaction, diffusivity = self.parameters.result.initial_value_problem(self.model)
+        else:
+            initial = self.model.initial_state(observed[0], values)
+            reaction, diffusivity = self.model.dynamics(patient, [values])
         solution = solve(
             self.model.physics_domain,
-            self.model.initial_state(observed[0], values),
+            initial,
             reaction,
             diffusivity,
             sorted({*days, *map(float, between)}),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import enum
 import functools
 import hashlib
 import math
 import time
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 import numpy as np
 
@@ -19,6 +21,8 @@ from TumorTwinLib.models.glioblastoma import ReactionDiffusionModel
 from TumorTwinLib.models.observation import ObservedVisit
 from TumorTwinLib.models.parameters import ParameterValues
 from TumorTwinLib.patient import PatientData
+from TumorTwinLib.physics.populations import PopulationReaction
+from TumorTwinLib.physics.reaction import LogisticReaction, Rate
 from TumorTwinLib.physics.solver import SolverSettings, Status, StepPlan, solve
 from TumorTwinLib.physics.trackers import Tracker
 
@@ -28,11 +32,30 @@ _PHASES = 4
 _SETTLED = 0.1  # relative change of the number of independent voxels that is not worth another phase
 _INFORMED = 0.8  # posterior over prior standard deviation below which data informed a parameter
 
+Reaction = LogisticReaction | PopulationReaction
+
+
+class Calibrated(Protocol):
+    """What a twin asks of the calibration that its parameters come from."""
+
+    @property
+    def patient(self) -> PatientData: ...
+    @property
+    def visits_used(self) -> tuple[int, ...]: ...
+    @property
+    def status(self) -> enum.Enum: ...
+    @property
+    def iterations(self) -> int: ...
+    @property
+    def root_mean_square(self) -> Mapping[str, float]: ...
+    def parameter_values(self) -> tuple[ParameterValue, ...]: ...
+    def initial_value_problem(self, model: ReactionDiffusionModel) -> tuple[np.ndarray, Reaction, Rate]: ...
+
 
 class CalibratedParameters(ParameterValues):
     """Parameter values with the patient they belong to, so that a twin needs nothing else."""
 
-    def __init__(self, model: ReactionDiffusionModel, values: Mapping[str, float], result: MapResult) -> None:
+    def __init__(self, model: ReactionDiffusionModel, values: Mapping[str, float], result: Calibrated) -> None:
         super().__init__(model.parameters, values)
         self.result = result
 
@@ -93,6 +116,11 @@ class MapResult:
     @property
     def informed(self) -> dict[str, bool]:
         return {name: ratio < _INFORMED for name, ratio in self.posterior_to_prior_sd.items()}
+
+    def initial_value_problem(self, model: ReactionDiffusionModel) -> tuple[np.ndarray, Reaction, Rate]:
+        """First state, reaction and diffusivity of the most probable parameters, for ``model``, on whatever grid."""
+        values = self.map_estimate
+        return model.initial_state(model.observe(self.patient)[0], values), *model.dynamics(self.patient, [values])
 
     def credible_interval(self, level: float = 0.95) -> dict[str, tuple[float, float]]:
         """Lower and upper bound by parameter, of the Laplace approximation in log-parameters."""

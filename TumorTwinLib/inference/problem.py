@@ -71,14 +71,13 @@ def make_simulator(
     if doubts.level is None:
         doubts = replace(doubts, level={r: _LEVEL_SEEN if r in seen else _LEVEL_UNSEEN for r in regions})
     domain = model.physics_domain
-    likelihood = make_likelihood(
-        observed[1:], domain.unpack(domain.mask), regions, noise or ObservationNoise(), patient.patient_id
-    )
+    noise = noise or ObservationNoise()
+    likelihood = make_likelihood(observed[1:], domain.unpack(domain.mask), regions, noise, patient.patient_id)
     known = find_priors(model.parameters, priors)
     chosen = {name: known[name] for name in (known if calibrate is None else calibrate)}
     held = {name: known[name].median for name in known if name not in chosen} | dict(fixed or {})
     unknowns = Unknowns(model.parameters, chosen, held, doubts, tuple(visit.day for visit in observed))
     return Simulator(
         model, patient, smoothed(observed[0]), unknowns, likelihood,
-        settings or SolverSettings(tolerance=3e-3), trackers, {} if memory is None else memory, threads,
+        settings or SolverSettings(tolerance=3e-3), noise, trackers, {} if memory is None else memory, threads,
     )  # fmt: skip

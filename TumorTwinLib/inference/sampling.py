@@ -56,7 +56,7 @@ class Draws:
     """Weighted draws and how far they can be trusted.
 
     Args:
-        method: ``"importance sampling"`` or ``"tempered SMC"``.
+        method: ``"importance sampling"``, ``"tempered SMC"`` or, without any check, ``"Laplace"``.
         z: (n, d); log_weights: (n,) normalised; log_target: (n,) unnormalised log-posterior.
         k_hat: of the importance weights.
         effective: number of equal draws they are worth.
@@ -105,6 +105,16 @@ def moments(draws: Draws) -> tuple[np.ndarray, np.ndarray]:
     mean = weights @ draws.z
     rest = draws.z - mean
     return mean, (rest * weights[:, None]).T @ rest
+
+
+def adapted(proposal: StudentProposal, draws: Draws) -> StudentProposal:
+    """A proposal with the mean and covariance that its weighted draws found, as far as these are worth something."""
+    mean, covariance = moments(draws)
+    before, d = proposal.root @ proposal.root.T, len(mean)
+    share = draws.effective / (draws.effective + 2.0 * d)
+    return StudentProposal.of(
+        share * mean + (1.0 - share) * proposal.center, share * covariance + (1.0 - share) * before
+    )
 
 
 def tempered_draws(target: LogDensity, proposal: StudentProposal, first: Draws, rng: np.random.Generator) -> Draws:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import math
 from collections.abc import Callable, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -12,12 +13,14 @@ from typing import Any
 import numpy as np
 
 from TumorTwinLib.errors import CancelledError
+from TumorTwinLib.inference.calibration import Reaction
 from TumorTwinLib.inference.first_state import first_state, steepness_per_mm
 from TumorTwinLib.inference.likelihood import SummaryLikelihood
+from TumorTwinLib.inference.noise import ObservationNoise
 from TumorTwinLib.inference.unknowns import LEVELS, Unknowns
 from TumorTwinLib.models.observation import ObservedVisit
 from TumorTwinLib.patient import PatientData
-from TumorTwinLib.physics.reaction import GrowthChange, LogisticReaction, Rate
+from TumorTwinLib.physics.reaction import GrowthChange, Rate
 from TumorTwinLib.physics.solver import SolverSettings, Status, solve
 from TumorTwinLib.physics.trackers import Fields, Tracker
 
@@ -48,7 +51,9 @@ class Simulator:
         trackers: passed to every solve (cancel, progress).
         memory: summaries by a key of their draws, kept by the caller; a run repeated with it solves nothing twice and
             ends in the same bits.
+        noise: of what is seen, for forecasts of what will be.
         threads: solves at the same time; results do not depend on it.
+        work: draws, and fields times voxels, of every solve.
     """
 
     model: Any
@@ -57,9 +62,11 @@ class Simulator:
     unknowns: Unknowns
     likelihood: SummaryLikelihood
     settings: SolverSettings
+    noise: ObservationNoise
     trackers: Sequence[Tracker] = ()
     memory: MutableMapping[str, np.ndarray] = field(default_factory=dict)
     threads: int = 2
+    work: list[tuple[int, int]] = field(default_factory=list)
 
     @functools.cached_property
     def _slope_per_mm(self) -> np.ndarray:
@@ -151,27 +158,38 @@ class Simulator:
         Raises:
             CancelledError: stopped on request.
         """
-        directions = self.unknowns.directions if tangents else ()
-        members = [self.unknowns.values(one) for one in z]
-        initial = np.stack([
-            first_state(self.model, self.first, self._slope_per_mm, self.unknowns, one, tangents=tangents) for one in z
-        ])  # fmt: skip
-        reaction, diffusivity = self.model.dynamics(self.patient, members, directions)
-        reaction = self._with_growth(reaction, z, directions, later_growth)
+        initial, reaction, diffusivity = self.problem(z, tangents=tangents, later_growth=later_growth)
         solution = solve(
             self.model.physics_domain, initial, reaction, diffusivity, days, start_day=self.first.day,
             settings=self.settings, trackers=[Observer(see, tangents), *self.trackers], keep_fields=False,
         )  # fmt: skip
         if solution.status is Status.CANCELLED:
             raise CancelledError(solution.message)
+        self.work.append((len(z), initial.shape[0] * initial.shape[1] * math.prod(initial.shape[2:])))
+
+    def problem(
+        self,
+        z: np.ndarray,
+        *,
+        tangents: bool = False,
+        later_growth: tuple[Sequence[float], np.ndarray] | None = None,
+    ) -> tuple[np.ndarray, Reaction, Rate]:
+        """First state (m, 1 + P, ni, nj, nk), reaction and diffusivity of (m, d) draws."""
+        directions = self.unknowns.directions if tangents else ()
+        members = [self.unknowns.values(one) for one in z]
+        initial = np.stack([
+            first_state(self.model, self.first, self._slope_per_mm, self.unknowns, one, tangents=tangents) for one in z
+        ])  # fmt: skip
+        reaction, diffusivity = self.model.dynamics(self.patient, members, directions)
+        return initial, self._with_growth(reaction, z, directions, later_growth), diffusivity
 
     def _with_growth(
         self,
-        reaction: LogisticReaction,
+        reaction: Reaction,
         z: np.ndarray,
         directions: Sequence[str],
         later: tuple[Sequence[float], np.ndarray] | None,
-    ) -> LogisticReaction:
+    ) -> Reaction:
         factors = self.unknowns.growth(z)
         days = list(self.unknowns.days[: factors.shape[1]])
         if later is not None:
