@@ -16,15 +16,14 @@ def test_a_forecast_is_found_with_its_days(forecast):
     nodes = show_forecast(forecast)
     found = find_forecast(forecast.patient_id)
     assert (found.browser, found.density, found.regions) == (nodes.browser, nodes.density, nodes.regions)
-    assert (found.table, found.parameter_table, found.volume_chart) == (
-        nodes.table, nodes.parameter_table, nodes.volume_chart,
-    )  # fmt: skip
-    assert found.comparison_table is None
+    assert found.tables == {"table": nodes.table, "parameters": nodes.parameter_table}
+    assert found.charts == {"volume_chart": nodes.volume_chart, "cell_count_chart": nodes.cell_count_chart}
+    assert found.maps == {"density": nodes.density}
     assert [found.day(number) for number in range(found.day_count)] == pytest.approx(forecast.days)
     assert found.selected == len(forecast.days) - 1
     assert (found.phase(0), found.phase(4)) == ("fit", "prediction")
     assert found.date(1).startswith("2024-03-31")
-    assert found.legend().GetTitleText().startswith("Tumor cell density")
+    assert found.legend("density").GetTitleText().startswith("Tumor cell density")
     found.select(1)
     assert nodes.browser.GetSelectedItemNumber() == 1
     assert find_forecast(forecast.patient_id, "another run") is None
@@ -46,8 +45,8 @@ def test_what_was_deleted_is_missing(forecast, scene):
     scene.RemoveNode(nodes.table)
     scene.RemoveNode(nodes.volume_chart)
     found = find_forecast(forecast.patient_id)
-    assert found.table is None
-    assert found.volume_chart is None
+    assert list(found.tables) == ["parameters"]
+    assert list(found.charts) == ["cell_count_chart"]
     assert (found.phase(0), found.date(0)) == ("", "")
     scene.RemoveNode(nodes.density_sequence)
     assert find_forecast(forecast.patient_id).density is None
@@ -56,4 +55,4 @@ def test_what_was_deleted_is_missing(forecast, scene):
 def test_a_comparison_is_found(forecast):
     show_forecast(forecast)
     table = RunNodes(forecast.patient_id, "TumorTwin").get("vtkMRMLTableNode", "comparison", "Regimens")
-    assert find_forecast(forecast.patient_id).comparison_table is table
+    assert find_forecast(forecast.patient_id).tables["comparison"] is table

@@ -45,10 +45,14 @@ def test_a_segmentation_model_appears_and_is_kept(host, reloaded, monkeypatch):
     model = registry.SegmentationModel("SegResNet", "Needs T1, T1CE, T2 and FLAIR.")
     monkeypatch.setitem(registry.SEGMENTATION_MODELS, "segresnet", model)
     ui = reloaded()
+    host.click(ui.addVisitButton)
+    assert "Choose the segmentation of visit 1: the model starts from it." in ui.reasonsLabel.text
     host.choose(ui.segmentationModelCombo, "SegResNet")
     assert host.widget.panel.parameters.segmentationModel == "segresnet"
     host.process_events()
     assert ui.segmentationModelCombo.currentText == "SegResNet"
+    assert "Choose the segmentation" not in ui.reasonsLabel.text
+    assert "Choose an image of visit 1 to segment." in ui.reasonsLabel.text
 
 
 def test_a_model_that_is_not_here_falls_back_to_the_segmentations(ui, host, panel):

@@ -10,8 +10,11 @@ import slicer
 
 from TumorTwinLib.forecast import Curve, Forecast, Measurement, ParameterValue
 from TumorTwinLib.geometry import Grid
+from TumorTwinLib.mrml import result_kinds
+from TumorTwinLib.mrml.density import fill_density
 from TumorTwinLib.mrml.forecast import show_forecast
 from TumorTwinLib.mrml.run_nodes import RunNodes
+from TumorTwinLib.mrml.sequences import browse, empty_sequence, index_value, new_frame
 from TumorTwinLib.mrml.tables import Column, fill_table
 
 DAYS = np.array([0.0, 40.0, 80.0, 90.0, 110.0])
@@ -54,7 +57,7 @@ def test_without_a_forecast_nothing_can_be_asked(ui, host):
     host.click(ui.resultsSection)
     assert ui.resultsLabel.text == "There is no forecast yet."
     for name in ("daySlider", "densityCheckBox", "densityOpacitySlider", "legendCheckBox", "show3DCheckBox",
-                 "layoutButton", "plotButton", "reportButton"):  # fmt: skip
+                 "layoutButton", "plotButton", "reportButton", "mapCombo", "chartCombo"):  # fmt: skip
         assert not getattr(ui, name).isEnabled(), name
     assert host.cut_off() == []
 
@@ -87,7 +90,7 @@ def test_the_density_lies_over_the_anatomy_as_wanted(results, host, scene, forec
     host.click(results.densityCheckBox)
     host.process_events()
     assert layers(scene).GetForegroundVolumeID() is None
-    assert not forecast.legend().GetVisibility()
+    assert not forecast.legend("density").GetVisibility()
     host.click(results.densityCheckBox)
     host.process_events()
     assert layers(scene).GetForegroundVolumeID() == forecast.density.GetID()
@@ -105,12 +108,12 @@ def test_an_overlay_of_the_users_own_is_left_alone(results, host, scene, phantom
 
 def test_legend_and_surfaces_come_and_go(results, host, forecast):
     display = forecast.regions.GetDisplayNode()
-    assert forecast.legend().GetVisibility()
+    assert forecast.legend("density").GetVisibility()
     assert display.GetVisibility3D()
     host.click(results.legendCheckBox)
     host.click(results.show3DCheckBox)
     host.process_events()
-    assert not forecast.legend().GetVisibility()
+    assert not forecast.legend("density").GetVisibility()
     assert not display.GetVisibility3D()
 
 
@@ -138,38 +141,74 @@ def test_the_plot_alone_fills_the_window(results, host):
     assert chart.GetName() == "Phantom: tumor volume"
 
 
-def test_tables_show_the_numbers_with_their_units(results, host):
-    headings = [
-        results.forecastTable.horizontalHeaderItem(column).text() for column in range(results.forecastTable.columnCount)
-    ]
+def test_another_plot_is_chosen(results, host):
+    host.choose(results.chartCombo, "Tumor cells")
+    host.click(results.plotButton)
+    chart = slicer.app.layoutManager().plotWidget(0).mrmlPlotViewNode().GetPlotChartNode()
+    assert chart.GetName() == "Phantom: tumor cell count"
+
+
+def test_tables_show_the_numbers_with_their_units(results, host, panel):
+    table = panel.panel.results.table("table")
+    headings = [table.horizontalHeaderItem(column).text() for column in range(table.columnCount)]
     assert headings[:2] == ["Time (d)", "Date"]
     assert "Whole tumor volume (mL)" in headings
-    assert results.forecastTable.rowCount == 5
-    assert results.forecastTable.item(4, headings.index("Whole tumor volume (mL)")).text() == "20"
+    assert table.rowCount == 5
+    assert table.item(4, headings.index("Whole tumor volume (mL)")).text() == "20"
     host.select_tab(results.tableTabs, "Parameters")
-    assert results.parameterTable.item(0, 2).text() == "0.1235"
-    assert results.parameterTable.item(0, 2).toolTip() == "0.123456"
-    assert results.parameterTable.item(0, 6).text() == "yes"
+    table = panel.panel.results.table("parameters")
+    assert table.item(0, 2).text() == "0.1235"
+    assert table.item(0, 2).toolTip() == "0.123456"
+    assert table.item(0, 6).text() == "yes"
     with pytest.raises(AssertionError, match="cannot be edited"):
-        host.edit_cell(results.parameterTable, 0, 2, "1")
+        host.edit_cell(table, 0, 2, "1")
 
 
-def test_the_comparison_has_its_place_when_there_is_one(results, host):
-    assert not results.tableTabs.isTabVisible(results.tableTabs.indexOf(results.comparisonTab))
-    table = RunNodes("Phantom", "TumorTwin").get("vtkMRMLTableNode", "comparison", "Regimens")
-    fill_table(table, [Column("regimen", "Regimen", "", "Name.", ["Stupp", "none"])])
+def test_a_registered_table_has_its_tab_when_there_is_one(results, host, panel):
+    table = panel.panel.results.table("comparison")
+    assert not results.tableTabs.isTabVisible(results.tableTabs.indexOf(table))
+    node = RunNodes("Phantom", "TumorTwin").get("vtkMRMLTableNode", "comparison", "Regimens")
+    fill_table(node, [Column("regimen", "Regimen", "", "Name.", ["Stupp", "none"])])
     host.process_events()
     host.select_tab(results.tableTabs, "Comparison")
-    assert results.comparisonTable.item(1, 0).text() == "none"
+    assert table.item(1, 0).text() == "none"
 
 
-def test_parts_that_are_deleted_are_missed_not_mourned(results, host, scene, forecast):
-    for node in (forecast.table, forecast.volume_chart, forecast.regions):
+def test_a_registered_map_is_shown_when_it_is_chosen(ui, panel, host, scene, phantom):
+    result_kinds.MAPS.append(result_kinds.ResultKind("probability", "Probability of tumor", "From 0 to 1."))
+    try:
+        nodes = show_forecast(grown())
+        run = RunNodes("Phantom", "TumorTwin")
+        sequence = run.get("vtkMRMLSequenceNode", "probability_sequence", "Probability over time")
+        empty_sequence(sequence)
+        for day in DAYS:
+            frame = new_frame(nodes.density, day)
+            fill_density(frame, np.full((4, 4, 4), 0.5), Grid.from_spacing((4, 4, 4), (8.0, 8.0, 8.0)))
+            sequence.SetDataNodeAtValue(frame, index_value(day))
+        shown = run.get("vtkMRMLScalarVolumeNode", "probability", "Phantom probability")
+        browse(nodes.browser, [(sequence, shown)], 4)
+        panel.panel.parameters.resultPatient = "Phantom"
+        host.click(ui.resultsSection)
+        host.choose(ui.mapCombo, "Probability of tumor")
+        host.process_events()
+        assert panel.panel.parameters.shownMap == "probability"
+        assert layers(scene).GetForegroundVolumeID() == shown.GetID()
+        assert not panel.panel.results.forecast.legend("density").GetVisibility()
+        host.choose(ui.mapCombo, "Tumor cell density")
+        host.process_events()
+        assert layers(scene).GetForegroundVolumeID() == nodes.density.GetID()
+    finally:
+        result_kinds.MAPS.pop()
+
+
+def test_parts_that_are_deleted_are_missed_not_mourned(results, panel, host, scene, forecast):
+    for node in (forecast.tables["table"], *forecast.charts.values(), forecast.regions):
         scene.RemoveNode(node)
     host.process_events()
     assert results.dayLabel.text == "Day 110"
     assert not results.plotButton.isEnabled()
-    assert results.forecastTable.rowCount == 0
+    host.click(results.layoutButton)  # there is still something to lay out
+    assert panel.panel.results.table("table").rowCount == 0
     scene.RemoveNode(forecast.browser)
     host.process_events()
     assert results.resultsLabel.text == "There is no forecast yet."

@@ -46,7 +46,7 @@ def test_a_phantom_from_apply_to_forecast(ui, panel, host, scene, phantom):
     assert result.forecast.patient_id == "Phantom"
     host.click(ui.resultsSection)
     host.select_tab(ui.tableTabs, "Parameters")
-    assert ui.parameterTable.item(0, 0).text() == "diffusivity_mm2_per_day"
+    assert panel.panel.results.table("parameters").item(0, 0).text() == "diffusivity_mm2_per_day"
     assert host.cut_off() == []
 
 

@@ -10,9 +10,11 @@ from slicer.i18n import tr as _
 
 from TumorTwinLib.mrml.patient_selection import PatientSelection, load, store
 from TumorTwinLib.mrml.shown_forecast import find_forecast
+from TumorTwinLib.segmentation.registry import SEGMENTATION_MODELS
 from TumorTwinLib.treatment.events import TreatmentEvent
 from TumorTwinPanel.advanced_view import AdvancedView
 from TumorTwinPanel.choices import Choices
+from TumorTwinPanel.option_rows import OptionRows
 from TumorTwinPanel.parameters import PanelParameters, sceneParameters
 from TumorTwinPanel.patient_actions import PatientActions
 from TumorTwinPanel.patient_loading import anatomyOf
@@ -43,8 +45,9 @@ class Panel:
         self.run = RunView(ui)
         self.visits = VisitTable(ui, self.storeSelection, self.run.showStatus)
         self.treatments = TreatmentTable(ui, self.storeTreatments, self._lastVisitTime)
-        self.results = ResultsView(ui, self._anatomy)
+        self.results = ResultsView(ui, self._anatomy, self.storeShownMap)
         self.advanced = AdvancedView(ui)
+        self.options = OptionRows(ui, self.storeOptions)
         self.choices = Choices(
             ui,
             onCancer=self.storeCancer,
@@ -115,8 +118,10 @@ class Panel:
         start = self._lastVisitTime()
         self.choices.show(self.parameters.cancer, self.parameters.segmentationModel, start)
         self.advanced.show(self.parameters.cancer)
+        self.options.show(self.parameters.options, self.parameters.cancer)
         self.refreshResults()
-        reasons = [*missingInputs(selection), *treatmentProblems(self.parameters.treatments)]
+        segments = self.parameters.segmentationModel in SEGMENTATION_MODELS
+        reasons = [*missingInputs(selection, segments), *treatmentProblems(self.parameters.treatments)]
         self.runActions.show(ready=not reasons)
         if not self.runActions.control.busy:
             self.run.showReady(reasons)
@@ -145,6 +150,12 @@ class Panel:
 
     def storeCancer(self, name: str) -> None:
         self.parameters.cancer = name
+
+    def storeOptions(self, text: str) -> None:
+        self.parameters.options = text
+
+    def storeShownMap(self, role: str) -> None:
+        self.parameters.shownMap = role
 
     def storeSegmentationModel(self, name: str) -> None:
         self.parameters.segmentationModel = name

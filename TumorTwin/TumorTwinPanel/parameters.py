@@ -25,8 +25,10 @@ class _Parameters:
     resolutionMm: Annotated[float, WithinRange(0.5, 10.0), Decimals(1), SingleStep(0.5)] = 2.0
     tolerance: Annotated[float, WithinRange(1e-5, 0.1), Decimals(5), SingleStep(0.001)] = 0.001
     calibrationVisits: Annotated[int, WithinRange(0, 99)] = 0
+    options: str = ""
     resultPatient: str = ""
     jobFolder: str = ""
+    shownMap: str = "density"
     densityVisible: bool = True
     densityOpacity: Annotated[float, WithinRange(0.0, 1.0), Decimals(2), SingleStep(0.05)] = 0.6
     legendVisible: bool = True
@@ -36,7 +38,8 @@ class _Parameters:
 class PanelParameters(_Parameters):
     """Settings of a run and of the view on its results.
 
-    ``treatments`` is the text of a treatment.csv without its heading. ``resultPatient`` is whose forecast is shown.
+    ``treatments`` is the text of a treatment.csv without its heading, ``options`` the JSON of ``option_rows``.
+    ``resultPatient`` is whose forecast is shown.
 
     Binding to widgets observes the node and never lets go. Once Python has collected this object, the node's next
     change would crash Slicer: call ``release`` first.

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import qt
 import slicer
 from slicer.i18n import tr as _
 
 from TumorTwinLib.mrml.layout import arrange_views
 from TumorTwinLib.mrml.rendering import center_of_mass
+from TumorTwinLib.mrml.result_kinds import CHARTS, MAPS, TABLES
 from TumorTwinLib.mrml.shown_forecast import ShownForecast
 from TumorTwinPanel.node_tables import showTable
 
 
 class ResultsView:
-    """Shows one forecast of the scene, also while it grows.
+    """Shows one forecast of the scene, also while it grows: its days, and a map, chart or table of each kind there is.
 
     Args:
         ui: widgets of the panel.
-        anatomyOf: called with a day, returns the volume to show behind the density, or None.
+        anatomyOf: called with a day, returns the volume to show behind the map, or None.
+        onMap: called with the role of the map that was chosen.
     """
 
-    def __init__(self, ui, anatomyOf) -> None:
+    def __init__(self, ui, anatomyOf, onMap) -> None:
         self.ui = ui
         self.anatomyOf = anatomyOf
+        self.onMap = onMap
         self.forecast: ShownForecast | None = None
         self._showing = False
         self._followed = None
@@ -29,8 +33,22 @@ class ResultsView:
         ui.daySlider.valueChanged.connect(self.onDayChosen)
         ui.layoutButton.clicked.connect(self.onLayout)
         ui.plotButton.clicked.connect(self.onPlot)
-        self._tabs = {ui.forecastTab: ui.forecastTable, ui.parameterTab: ui.parameterTable}
-        ui.tableTabs.setTabVisible(ui.tableTabs.indexOf(ui.comparisonTab), False)
+        ui.mapCombo.activated.connect(self.onMapChosen)
+        self._tables = {kind.role: self._addTab(kind) for kind in TABLES}
+
+    def _addTab(self, kind):
+        table = qt.QTableWidget(self.ui.tableTabs)
+        table.setObjectName(f"{kind.role}Table")
+        table.setToolTip(kind.description)
+        table.setAlternatingRowColors(True)
+        table.setSelectionBehavior(qt.QAbstractItemView.SelectRows)
+        table.setEditTriggers(qt.QAbstractItemView.NoEditTriggers)
+        self.ui.tableTabs.addTab(table, kind.title)
+        return table
+
+    def table(self, role: str):
+        """The widget that shows the table of that role."""
+        return self._tables[role]
 
     def show(self, forecast: ShownForecast | None, parameters) -> None:
         """Bring widgets and views in line with the scene.
@@ -43,6 +61,9 @@ class ResultsView:
         self._showing = True
         self._showDays()
         self._showTables()
+        _fill(self.ui.chartCombo, CHARTS, self.forecast.charts if self.forecast else {})
+        _fill(self.ui.mapCombo, MAPS, self.forecast.maps if self.forecast else {}, parameters.shownMap)
+        self.ui.plotButton.setEnabled(self.ui.chartCombo.isEnabled())
         self._showing = False
         if self.forecast:
             self._showLooks(parameters)
@@ -72,8 +93,7 @@ class ResultsView:
         ui, forecast = self.ui, self.forecast
         for widget in (ui.daySlider, ui.densityCheckBox, ui.densityOpacitySlider, ui.legendCheckBox, ui.show3DCheckBox):
             widget.setEnabled(forecast is not None)
-        ui.layoutButton.setEnabled(forecast is not None)
-        ui.plotButton.setEnabled(bool(forecast and forecast.volume_chart))
+        ui.layoutButton.setEnabled(bool(forecast and forecast.density))
         ui.resultsLabel.setText(forecast.browser.GetName() if forecast else _("There is no forecast yet."))
         ui.daySlider.setMaximum(forecast.day_count - 1 if forecast else 0)
         ui.daySlider.setValue(max(forecast.selected, 0) if forecast else 0)
@@ -92,25 +112,26 @@ class ResultsView:
         return ", ".join(parts)
 
     def _showTables(self) -> None:
-        ui, forecast = self.ui, self.forecast
-        showTable(ui.forecastTable, forecast.table if forecast else None)
-        showTable(ui.parameterTable, forecast.parameter_table if forecast else None)
-        comparison = forecast.comparison_table if forecast else None
-        showTable(ui.comparisonTable, comparison)
-        ui.tableTabs.setTabVisible(ui.tableTabs.indexOf(ui.comparisonTab), comparison is not None)
+        nodes = self.forecast.tables if self.forecast else {}
+        tabs = self.ui.tableTabs
+        for kind in TABLES:
+            table = self._tables[kind.role]
+            showTable(table, nodes.get(kind.role))
+            tabs.setTabVisible(tabs.indexOf(table), kind.role in nodes or kind is TABLES[0])
 
     def _showLooks(self, parameters) -> None:
-        density = self.forecast.density
-        if density:
-            for layers in slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode"):
-                if parameters.densityVisible:
-                    layers.SetForegroundVolumeID(density.GetID())
-                    layers.SetForegroundOpacity(parameters.densityOpacity)
-                elif layers.GetForegroundVolumeID() == density.GetID():
-                    layers.SetForegroundVolumeID(None)
-        legend = self.forecast.legend()
-        if legend:
-            legend.SetVisibility(parameters.legendVisible and parameters.densityVisible)
+        maps = self.forecast.maps
+        shown = parameters.shownMap if parameters.shownMap in maps else "density"
+        for layers in slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode"):
+            if parameters.densityVisible and shown in maps:
+                layers.SetForegroundVolumeID(maps[shown].GetID())
+                layers.SetForegroundOpacity(parameters.densityOpacity)
+            elif layers.GetForegroundVolumeID() in {volume.GetID() for volume in maps.values()}:
+                layers.SetForegroundVolumeID(None)
+        for role in maps:
+            legend = self.forecast.legend(role)
+            if legend:
+                legend.SetVisibility(parameters.legendVisible and parameters.densityVisible and role == shown)
         if self.forecast.regions and self.forecast.regions.GetDisplayNode():
             self.forecast.regions.GetDisplayNode().SetVisibility3D(parameters.show3D)
 
@@ -122,14 +143,17 @@ class ResultsView:
         self.forecast.select(number)
         self.ui.dayLabel.setText(self._dayText())
 
+    def onMapChosen(self, index: int, *_args) -> None:
+        self.onMap(self.ui.mapCombo.itemData(index))
+
     def onLayout(self, *_args) -> None:
         """The one place where views are rearranged, since the user asked for it."""
         day = self.forecast.day(max(self.forecast.selected, 0))
         with slicer.util.WaitCursor():
             arrange_views(
                 anatomy=self.anatomyOf(day),
-                density=self.forecast.density if self.ui.densityCheckBox.isChecked() else None,
-                chart=self.forecast.volume_chart,
+                density=self._map() if self.ui.densityCheckBox.isChecked() else None,
+                chart=self._chart(),
                 center_mm=center_of_mass(self.forecast.density),
                 density_opacity=self.ui.densityOpacitySlider.value,
             )
@@ -139,4 +163,26 @@ class ResultsView:
     def onPlot(self, *_args) -> None:
         manager = slicer.app.layoutManager()
         manager.setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutOneUpPlotView)
-        manager.plotWidget(0).mrmlPlotViewNode().SetPlotChartNodeID(self.forecast.volume_chart.GetID())
+        manager.plotWidget(0).mrmlPlotViewNode().SetPlotChartNodeID(self._chart().GetID())
+
+    def _chart(self):
+        return self.forecast.charts.get(_chosen(self.ui.chartCombo))
+
+    def _map(self):
+        return self.forecast.maps.get(_chosen(self.ui.mapCombo))
+
+
+def _chosen(box) -> str:
+    return box.itemData(box.currentIndex)
+
+
+def _fill(box, kinds, nodes, chosen: str | None = None) -> None:
+    """List the kinds that are there, keeping what was chosen. Nobody is told."""
+    chosen = chosen or _chosen(box)
+    box.clear()
+    for kind in kinds:
+        if kind.role in nodes:
+            box.addItem(kind.title, kind.role)
+            box.setItemData(box.count - 1, kind.description, qt.Qt.ToolTipRole)
+    box.setCurrentIndex(max(box.findData(chosen), 0) if box.count else -1)
+    box.setEnabled(box.count > 0)

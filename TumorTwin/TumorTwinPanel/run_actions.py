@@ -14,8 +14,10 @@ from TumorTwinLib.jobs.result_store import read_result
 from TumorTwinLib.jobs.spec import JobSpec
 from TumorTwinLib.jobs.steps import run_through
 from TumorTwinLib.report.html import write_report
+from TumorTwinLib.segmentation.registry import SEGMENTATION_MODELS
 from TumorTwinPanel.advanced_view import device
 from TumorTwinPanel.job_folders import continuedJobFolder, deleteFinishedJobs
+from TumorTwinPanel.option_rows import optionValues
 from TumorTwinPanel.packages import ensurePackages
 from TumorTwinPanel.run_control import RunControl, RunRequest, writingJob
 from TumorTwinPanel.treatment_table import treatmentEvents
@@ -58,6 +60,8 @@ class RunActions:
 
     def _spec(self) -> JobSpec:
         parameters = self.panel.parameters
+        model = parameters.segmentationModel
+        segmentation = {"segmentation_model": model} if model in SEGMENTATION_MODELS else {}
         return JobSpec(
             cancer=parameters.cancer,
             horizon_days=float(parameters.horizonDays),
@@ -66,6 +70,8 @@ class RunActions:
             resolution_mm=parameters.resolutionMm,
             tolerance=parameters.tolerance,
             device=device(),
+            **segmentation,
+            **optionValues(parameters.options),
         )
 
     def _request(self, folder: Path) -> RunRequest:

@@ -13,7 +13,7 @@ def arrange_views(*, anatomy, density, chart, center_mm, density_opacity: float 
 
     Args:
         anatomy, density: volume nodes behind and in front; either may be None.
-        chart: plot chart node.
+        chart: plot chart node, or None while there is none yet.
         center_mm: (3,) RAS position in the middle of all slices.
         width_mm: field of view.
     """
@@ -28,7 +28,7 @@ def arrange_views(*, anatomy, density, chart, center_mm, density_opacity: float 
         layers.SetBackgroundVolumeID(anatomy.GetID() if anatomy else None)
         layers.SetForegroundVolumeID(density.GetID() if density else None)
         layers.SetForegroundOpacity(density_opacity)
-    _view_node("vtkMRMLPlotViewNode", "PlotView1").SetPlotChartNodeID(chart.GetID())
+    _view_node("vtkMRMLPlotViewNode", "PlotView1").SetPlotChartNodeID(chart.GetID() if chart else None)
     layout = scene.GetFirstNodeByClass("vtkMRMLLayoutNode") or scene.AddNode(slicer.vtkMRMLLayoutNode())
     layout.SetViewArrangement(slicer.vtkMRMLLayoutNode.SlicerLayoutConventionalPlotView)
 

@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import slicer
 
+from TumorTwinLib.mrml.result_kinds import CHARTS, MAPS, TABLES
 from TumorTwinLib.mrml.run_nodes import RunNodes
 
 
 @dataclass(frozen=True)
 class ShownForecast:
-    """Nodes of a forecast; any may be None."""
+    """Nodes of a forecast.
+
+    Args:
+        browser: through its days.
+        regions: their outlines, or None.
+        maps, charts, tables: those that are in the scene, by role (``result_kinds``).
+    """
 
     browser: Any
-    density: Any
     regions: Any
-    table: Any
-    parameter_table: Any
-    comparison_table: Any
-    volume_chart: Any
+    maps: Mapping[str, Any]
+    charts: Mapping[str, Any]
+    tables: Mapping[str, Any]
+
+    @property
+    def density(self):
+        """The volume of tumor cell density, or None."""
+        return self.maps.get("density")
 
     @property
     def day_count(self) -> int:
@@ -48,13 +59,15 @@ class ShownForecast:
         return self._text("date", number)
 
     def _text(self, column: str, number: int) -> str:
-        if self.table is None or self.table.GetNumberOfRows() != self.day_count:
+        table = self.tables.get("table")
+        if table is None or table.GetNumberOfRows() != self.day_count:
             return ""
-        return self.table.GetTable().GetColumnByName(column).GetValue(number)
+        return table.GetTable().GetColumnByName(column).GetValue(number)
 
-    def legend(self):
-        """The color legend's display node, or None."""
-        return slicer.modules.colors.logic().GetColorLegendDisplayNode(self.density) if self.density else None
+    def legend(self, role: str):
+        """The display node of a map's color legend, or None."""
+        volume = self.maps.get(role)
+        return slicer.modules.colors.logic().GetColorLegendDisplayNode(volume) if volume else None
 
 
 def find_forecast(patient_id: str, run: str = "TumorTwin") -> ShownForecast | None:
@@ -63,9 +76,19 @@ def find_forecast(patient_id: str, run: str = "TumorTwin") -> ShownForecast | No
     browser = nodes.find("browser")
     if browser is None:
         return None
-    sequences = (nodes.find("density_sequence"), nodes.find("regions_sequence"))
-    density, regions = (browser.GetProxyNode(sequence) if sequence else None for sequence in sequences)
+
+    def shown(sequence_role: str):
+        sequence = nodes.find(sequence_role)
+        return browser.GetProxyNode(sequence) if sequence else None
+
     return ShownForecast(
-        browser, density, regions,
-        nodes.find("table"), nodes.find("parameters"), nodes.find("comparison"), nodes.find("volume_chart"),
-    )  # fmt: skip
+        browser,
+        shown("regions_sequence"),
+        _present({kind.role: shown(f"{kind.role}_sequence") for kind in MAPS}),
+        _present({kind.role: nodes.find(kind.role) for kind in CHARTS}),
+        _present({kind.role: nodes.find(kind.role) for kind in TABLES}),
+    )
+
+
+def _present(nodes: Mapping[str, Any]) -> dict[str, Any]:
+    return {role: node for role, node in nodes.items() if node is not None}
