@@ -49,6 +49,7 @@ def model(
         decoding=decoding,
         outputs=outputs,
         window=window,
+        smallest_enhancing_ml=0.0,
         needs_brain_mask=needs_brain_mask,
         weights=WeightsSource(file="model.pt", licence="none"),
         **more,

@@ -7,7 +7,8 @@ import pytest
 
 from Testing.segmentation.small_models import SOFT, head, model
 from TumorTwinLib.geometry import Grid
-from TumorTwinLib.segmentation.decoding import decode, logits_on_box, on_whole_grid, regions_of, without_small_islands
+from TumorTwinLib.segmentation import decoding
+from TumorTwinLib.segmentation.decoding import decode, decode_on_box, on_whole_grid, regions_of, without_small_islands
 from TumorTwinLib.segmentation.preprocessing import prepare
 
 
@@ -61,12 +62,28 @@ def test_an_outline_between_coarse_voxels_is_found_in_the_fine_ones():
     ras = prepared.grid.ras_mm(np.stack(np.indices(prepared.grid.shape), -1)) - np.array([1.3, -2.1, 0.4])
     logit = 15 - np.linalg.norm(ras, axis=-1)
     logits = np.stack([logit - 5, logit, logit - 10]).astype(np.float32)
-    labels, _ = decode(logits_on_box(logits, prepared, description), description)
+    labels, _ = decode_on_box(logits, prepared, description)
     whole = on_whole_grid(labels, prepared) > 0
     fine = images["T1"].grid.ras_mm(np.stack(np.indices(whole.shape), -1)) - np.array([1.3, -2.1, 0.4])
     truth = np.linalg.norm(fine, axis=-1) <= 15
     assert whole.sum() == pytest.approx(truth.sum(), rel=0.01)
     assert np.logical_xor(whole, truth).sum() < 0.02 * truth.sum()
+
+
+def test_many_organs_are_labelled_one_by_one(rng, monkeypatch):
+    """The same labels as from all outputs at once, without holding them."""
+    description = model(**SOFT, spacing_mm=(2.0, 2.0, 2.0))
+    prepared = prepare(head(Grid.from_spacing((40, 40, 40), (1, 1, 1), (-20, -20, -20)), radius_mm=15), description)
+    logits = rng.normal(size=(4, *prepared.grid.shape)).astype(np.float32)
+    labels, probabilities = decode_on_box(logits, prepared, description)
+    monkeypatch.setattr(decoding, "_MOST_PROBABILITIES", 3)
+    one_by_one, none = decode_on_box(logits, prepared, description)
+    np.testing.assert_array_equal(one_by_one, labels)
+    assert one_by_one.dtype == labels.dtype
+    assert len(np.unique(labels)) == 4
+    assert not labels[~prepared.box_foreground].any()
+    assert probabilities
+    assert none == {}
 
 
 def test_small_enhancing_islands_become_necrotic_core():

@@ -19,7 +19,7 @@ from TumorTwinLib.segmentation.preprocessing import prepare
 
 GRID = Grid(np.array((60, 56, 58)), np.array([[1, 0, 0, -30], [0, 1, 0, -28], [0, 0, 1, -29], [0, 0, 0, 1.0]]))
 EMPTY = np.full(3, -10.0, np.float32)
-EXACT = InferenceSettings(stretch=1.0, precision="float32", smallest_enhancing_ml=0)
+EXACT = InferenceSettings(stretch=1.0, precision="float32")
 
 
 class RightHalf(torch.nn.Module):
@@ -247,7 +247,7 @@ def test_bfloat16_draws_the_outlines_of_float32(right_half, plenty):
     masks, logits = [], []
     prepared = prepare(images, model(), divisor=2)
     for precision in ("float32", "bfloat16"):
-        settings = InferenceSettings(precision=precision, smallest_enhancing_ml=0)
+        settings = InferenceSettings(precision=precision)
         masks.append(segment(images, model(), network=right_half, device="cpu", settings=settings).masks)
         rungs = windows.ladder("cpu", prepared.grid.shape, at_once=None, precision=precision, divisor=2)
         logits.append(

@@ -12,6 +12,7 @@ from TumorTwinLib.segmentation.description import SIGMOID_TC_WT_ET, ModelDescrip
 from TumorTwinLib.segmentation.preprocessing import NetworkInput
 
 _CERTAIN_LOGIT = 10.0  # outside what the network saw: probability 5e-5
+_MOST_PROBABILITIES = 8  # maps kept; tumor models have three or four outputs
 # A nested output's name in the library, and the part of it that it alone paints.
 _NESTED = {
     "tumor_core": ("core", "necrotic_core"),
@@ -36,22 +37,40 @@ def nothing(description: ModelDescription) -> np.ndarray:
     )
 
 
-def logits_on_box(logits: np.ndarray, prepared: NetworkInput, description: ModelDescription) -> np.ndarray:
-    """Outputs at the voxels of the images' box, linearly between those of the network.
+def decode_on_box(
+    logits: np.ndarray, prepared: NetworkInput, description: ModelDescription
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Labels and probabilities at the voxels of the images' box, from outputs on the network's grid.
 
-    Interpolating logits keeps outlines where they are; interpolating probabilities or labels makes staircases.
+    Outputs are interpolated as logits, which keeps outlines where they are; interpolated probabilities or labels make
+    staircases. A network of many organs gives labels alone: its probabilities would fill any memory.
 
     Args:
         logits: (outputs, ni, nj, nk) on ``prepared.grid``.
 
     Returns:
-        (outputs, ...) float32 on ``prepared.box_grid``; outside the foreground it is background.
+        As ``decode``, on ``prepared.box_grid``; outside the foreground it is background.
     """
-    finer = np.empty((len(logits), *prepared.box_grid.shape), np.float32)
-    for number, (channel, empty) in enumerate(zip(logits, nothing(description), strict=True)):
-        on_box = Image(channel, prepared.grid).resample(prepared.box_grid, fill=float(empty)).array
-        finer[number] = np.where(prepared.box_foreground, on_box, empty)
-    return finer
+    finer = (
+        _on_box(channel, float(empty), prepared) for channel, empty in zip(logits, nothing(description), strict=True)
+    )
+    if description.decoding == SIGMOID_TC_WT_ET or len(logits) <= _MOST_PROBABILITIES:
+        return decode(np.stack(list(finer)), description)
+    highest = np.full(prepared.box_grid.shape, -np.inf, np.float32)
+    labels = np.zeros(prepared.box_grid.shape, _label_type(description))
+    for channel, output in zip(finer, description.outputs, strict=True):
+        labels[channel > highest] = output.label
+        np.maximum(highest, channel, out=highest)
+    return labels, {}
+
+
+def _on_box(channel: np.ndarray, empty: float, prepared: NetworkInput) -> np.ndarray:
+    on_box = Image(channel, prepared.grid).resample(prepared.box_grid, fill=empty).array
+    return np.where(prepared.box_foreground, on_box, np.float32(empty))
+
+
+def _label_type(description: ModelDescription) -> type[np.unsignedinteger]:
+    return np.uint8 if max(output.label for output in description.outputs) < 256 else np.uint16
 
 
 def decode(logits: np.ndarray, description: ModelDescription) -> tuple[np.ndarray, dict[str, np.ndarray]]:
@@ -66,10 +85,9 @@ def decode(logits: np.ndarray, description: ModelDescription) -> tuple[np.ndarra
     Returns:
         (ni, nj, nk) whole numbers, and (ni, nj, nk) float32 by region.
     """
-    label_type = np.uint8 if max(output.label for output in description.outputs) < 256 else np.uint16
     if description.decoding == SIGMOID_TC_WT_ET:
-        return _decode_nested(logits, description, label_type)
-    values = np.array([output.label for output in description.outputs], label_type)
+        return _decode_nested(logits, description)
+    values = np.array([output.label for output in description.outputs], _label_type(description))
     labels: np.ndarray = values[logits.argmax(axis=0)]
     shares = np.exp(logits - logits.max(axis=0))
     shares /= shares.sum(axis=0)
@@ -82,9 +100,7 @@ def decode(logits: np.ndarray, description: ModelDescription) -> tuple[np.ndarra
     return labels, by_name
 
 
-def _decode_nested(
-    logits: np.ndarray, description: ModelDescription, label_type: type
-) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+def _decode_nested(logits: np.ndarray, description: ModelDescription) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     from scipy.special import expit
 
     output_of = {output.name: (output, channel) for output, channel in zip(description.outputs, logits, strict=True)}
@@ -93,7 +109,7 @@ def _decode_nested(
     for name in reversed(_WHOLE_TO_ENHANCING):
         inner = np.maximum(inner, expit(output_of[name][1]))
         probabilities[_NESTED[name][0]] = inner.astype(np.float32)
-    labels: np.ndarray = np.zeros(logits.shape[1:], label_type)
+    labels: np.ndarray = np.zeros(logits.shape[1:], _label_type(description))
     for name in _WHOLE_TO_ENHANCING:
         labels[probabilities[_NESTED[name][0]] >= 0.5] = output_of[name][0].label
     return labels, probabilities

@@ -110,6 +110,7 @@ class ModelDescription:
         outputs: the output channels in order.
         window: sliding window in voxels along i, j, k.
         weights: where they are.
+        smallest_enhancing_ml: enhancing islands below this volume are vessels or noise and are called necrotic core.
         needs_brain_mask: True where the network has seen only brains that were cut out of the head.
     """
 
@@ -127,4 +128,5 @@ class ModelDescription:
     outputs: tuple[OutputChannel, ...]
     window: tuple[int, int, int]
     weights: WeightsSource
+    smallest_enhancing_ml: float = 0.05
     needs_brain_mask: bool = False

@@ -124,6 +124,7 @@ def parse_description(data: Mapping[str, Any], where: str) -> ModelDescription:
         outputs=outputs,
         window=_window(check),
         weights=_weights(weights),
+        smallest_enhancing_ml=_smallest_enhancing(check),
         needs_brain_mask=check.flag("needs_brain_mask"),
     )
 
@@ -178,6 +179,12 @@ def _spacing(check: _Fields) -> tuple[float, float, float] | None:
     good = len(values) == 3 and all(_is_number(v) and 0.05 <= v <= 20 for v in values)
     check.require(good, "spacing_mm", "three sizes from 0.05 to 20, or null")
     return float(values[0]), float(values[1]), float(values[2])
+
+
+def _smallest_enhancing(check: _Fields) -> float:
+    volume = check.data.get("smallest_enhancing_ml", ModelDescription.smallest_enhancing_ml)
+    check.require(_is_number(volume) and 0 <= volume <= 10, "smallest_enhancing_ml", "a volume from 0 to 10 mL")
+    return float(volume)
 
 
 def _window(check: _Fields) -> tuple[int, int, int]:

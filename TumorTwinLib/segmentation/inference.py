@@ -12,8 +12,7 @@ from TumorTwinLib.errors import TumorTwinError
 from TumorTwinLib.geometry import Image
 from TumorTwinLib.segmentation import confidence
 from TumorTwinLib.segmentation.decoding import (
-    decode,
-    logits_on_box,
+    decode_on_box,
     nothing,
     on_whole_grid,
     regions_of,
@@ -45,7 +44,6 @@ class InferenceSettings:
         flip_axes: network axes along which inputs are also flipped and outputs averaged; ``(0,)`` is left-right and
             doubles the time, ``(0, 1, 2)`` is eight times.
         precision: ``"auto"`` is bfloat16 where the processor computes with it, else float32.
-        smallest_enhancing_ml: enhancing islands below are called necrotic core.
         correlation_mm: length over which the outline errs in one direction, for the volume's standard deviation.
 
     Raises:
@@ -58,7 +56,6 @@ class InferenceSettings:
     windows_at_once: int | None = None
     flip_axes: tuple[int, ...] = ()
     precision: str = "auto"
-    smallest_enhancing_ml: float = 0.05
     correlation_mm: float = confidence.CORRELATION_MM
 
     def __post_init__(self) -> None:
@@ -129,12 +126,12 @@ def segment(
         on_progress=lambda done, total: report(_SHARE_OF_WINDOWS * done / total),
         cancelled=cancelled,
     )
-    labels, probabilities = decode(logits_on_box(logits, prepared, description), description)
+    labels, probabilities = decode_on_box(logits, prepared, description)
     regions = regions_of(description)
-    labels, islands = without_small_islands(labels, regions, prepared.box_grid, settings.smallest_enhancing_ml)
+    labels, islands = without_small_islands(labels, regions, prepared.box_grid, description.smallest_enhancing_ml)
     if islands:
         notices.append(
-            f"{islands} enhancing island{'s' if islands > 1 else ''} below {settings.smallest_enhancing_ml:g} mL "
+            f"{islands} enhancing island{'s' if islands > 1 else ''} below {description.smallest_enhancing_ml:g} mL "
             f"{'were' if islands > 1 else 'was'} called necrotic core."
         )
     if not labels.any():
