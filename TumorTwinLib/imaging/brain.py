@@ -52,7 +52,7 @@ def extract_brain(image: Image, *, modality: str = "", fit: Registration | None 
     Raises:
         TumorTwinError: the scan is the same everywhere, or no brain was found in it.
     """
-    if (stripped := _stripped(image)) is not None:
+    if (stripped := stripped_mask(image)) is not None:
         return Brain(Image(stripped, image.grid, f"{image.name} brain"), "stripped", _doubts(image, stripped))
     notices: tuple[str, ...] = ()
     by_network = modality == "T1" and importlib.util.find_spec("deepbet") is not None
@@ -82,8 +82,8 @@ def _doubts(image: Image, mask: np.ndarray) -> tuple[str, ...]:
     )
 
 
-def _stripped(image: Image) -> np.ndarray | None:
-    """The mask left by an earlier brain extraction, or None when the scan shows skull or a noisy background."""
+def stripped_mask(image: Image) -> np.ndarray | None:
+    """(ni, nj, nk) mask left by an earlier brain extraction; None where skull or a noisy background shows."""
     from scipy import ndimage
 
     array = image.array
