@@ -95,6 +95,7 @@ def test_the_fixture_is_a_good_description(data):
         (("organ",), "knee", "organ must be one of brain, prostate"),
         (("modalities",), [], "modalities must be a list of upper case names"),
         (("modalities",), ["t1"], "modalities must be a list of upper case names"),
+        (("smallest_enhancing_ml",), -1, "smallest_enhancing_ml must be a volume from 0 to 10 mL"),
         (("colour",), "red", "unknown field colour"),
         (("network", "kind"), "script", "network.kind must be one of monai, nnunet"),
         (("network", "name"), "os.system", "network.name must be one of SegResNet"),
