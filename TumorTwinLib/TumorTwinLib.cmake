@@ -33,6 +33,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorTwinLib/inference/calibration.py
   TumorTwinLib/inference/conformal.py
   TumorTwinLib/inference/contours.py
+  TumorTwinLib/inference/coverage.py
   TumorTwinLib/inference/estimator.py
   TumorTwinLib/inference/first_state.py
   TumorTwinLib/inference/laplace.py
@@ -47,6 +48,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorTwinLib/inference/psis.py
   TumorTwinLib/inference/residuals.py
   TumorTwinLib/inference/sampling.py
+  TumorTwinLib/inference/sbc.py
   TumorTwinLib/inference/simulator.py
   TumorTwinLib/inference/summaries.py
   TumorTwinLib/inference/unknowns.py
@@ -138,6 +140,8 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorTwinLib/physics/solver.py
   TumorTwinLib/physics/stepper.py
   TumorTwinLib/physics/trackers.py
+  TumorTwinLib/processing/__init__.py
+  TumorTwinLib/processing/record.py
   TumorTwinLib/report/__init__.py
   TumorTwinLib/report/html.py
   TumorTwinLib/report/numbers.py

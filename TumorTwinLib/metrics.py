@@ -44,3 +44,33 @@ def concordance(first: np.ndarray, second: np.ndarray) -> float:
     covariance = np.mean((x - x.mean()) * (y - y.mean()))
     spread = x.var() + y.var() + (x.mean() - y.mean()) ** 2
     return 1.0 if spread == 0 else float(2.0 * covariance / spread)
+
+
+def crps(draws: np.ndarray, observed: float, weights: np.ndarray | None = None) -> float:
+    """Continuous ranked probability score of (n,) draws (Gneiting and Raftery 2007), in their unit; smaller is better.
+
+    ``E |X - y| - E |X - X'| / 2``; of one draw, the absolute error.
+    """
+    order = np.argsort(draws, kind="stable")
+    x = np.asarray(draws, dtype=float)[order]
+    w = np.full(len(x), 1.0 / len(x)) if weights is None else np.asarray(weights, dtype=float)[order]
+    below = np.cumsum(w)
+    # E |X - X'| = 2 sum_i w_i x_i (2 F_i - w_i - 1), with F_i the weight up to and with i
+    spread = 2.0 * float(np.sum(w * x * (2.0 * below - w - 1.0)))
+    return float(w @ np.abs(x - observed)) - 0.5 * spread
+
+
+def interval_score(lower: float, upper: float, observed: float, level: float) -> float:
+    """Width of a central interval, plus 2 / (1 - level) times how far it misses (Gneiting and Raftery 2007)."""
+    miss = max(lower - observed, 0.0) + max(observed - upper, 0.0)
+    return (upper - lower) + 2.0 / (1.0 - level) * miss
+
+
+def clopper_pearson(successes: int, trials: int, level: float = 0.95) -> tuple[float, float]:
+    """Exact confidence interval of a proportion (Biometrika 1934)."""
+    from scipy.special import betaincinv
+
+    tail = 0.5 * (1.0 - level)
+    lower = 0.0 if successes == 0 else float(betaincinv(successes, trials - successes + 1, tail))
+    upper = 1.0 if successes == trials else float(betaincinv(successes + 1, trials - successes, 1.0 - tail))
+    return lower, upper
