@@ -56,10 +56,11 @@ sample: $(READY)  ## grow the shipped patient anew (needs nilearn, which is inst
 	    || { tail -n 20 $(VENV)/install.log; exit 1; }
 	@$(RUN) Resources/SampleData/make_glioblastoma.py
 
-screenshots: demo  ## redraw the picture of the README
+screenshots: demo  ## redraw the pictures of the README: the forecast, and every state of the panel
 	@test -f demo/forecast.png || { echo "The demo made no pictures: see its last lines."; exit 1; }
 	@mkdir -p Resources/Screenshots && cp demo/forecast.png Resources/Screenshots/forecast.png
 	@echo "Resources/Screenshots/forecast.png"
+	@$(RUN) -m Testing.panel.screenshots Resources/Screenshots
 
 clean:  ## remove what the other targets made
 	@rm -rf $(VENV) $(VENV_512) demo build *.egg-info .pytest_cache .ruff_cache .mypy_cache

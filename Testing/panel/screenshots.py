@@ -50,8 +50,8 @@ class _Photographer:
         self._close(ui.treatmentSection, ui.patientSection)
         self._open(ui.resultsSection)
         host.click(ui.applyButton)
-        self._wait(lambda: ui.statusLabel.text.startswith("Forecasting, day"))
-        self._wait(lambda: host.widget.panel.results.forecast)
+        results = host.widget.panel.results
+        self._wait(lambda: results.forecast and results.forecast.day_count > 5)  # a preview of the fit so far
         host.click(ui.layoutButton)
         self._photograph("panel-4-running", ui.runSection)
         self._wait_for_the_end()

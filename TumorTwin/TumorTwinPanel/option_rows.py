@@ -7,7 +7,24 @@ from collections.abc import Callable
 
 import qt
 
-from TumorTwinLib.jobs.options import JOB_OPTIONS, Choices, Flag, JobOption, Number
+from TumorTwinLib.jobs.options import (
+    ADVANCED,
+    COMPARISON,
+    FORECAST,
+    JOB_OPTIONS,
+    SEGMENTATION,
+    Choices,
+    Flag,
+    JobOption,
+    Number,
+)
+
+_SECTIONS = {
+    SEGMENTATION: "cancerSection",
+    FORECAST: "forecastSection",
+    COMPARISON: "comparisonSection",
+    ADVANCED: "advancedSection",
+}
 
 
 def optionValues(text: str) -> dict:
@@ -23,7 +40,7 @@ class OptionRows:
     """Shows the values and tells of every change the user makes to them.
 
     Args:
-        ui: widgets of the panel; the body of a section is called ``<section>Options``.
+        ui: widgets of the panel.
         onEdited: called with the text to keep.
     """
 
@@ -33,21 +50,20 @@ class OptionRows:
         self._showing = False
         self._cancer = ""
         self._widgets = {option.field: self._addRow(option) for option in JOB_OPTIONS}
-        bodies = {option.section for option in JOB_OPTIONS}
-        ui.comparisonSection.setVisible("comparison" in bodies)
+        ui.comparisonSection.setVisible(any(option.section == COMPARISON for option in JOB_OPTIONS))
 
     def widget(self, field: str):
         """The widget that shows this field."""
         return self._widgets[field]
 
     def _addRow(self, option: JobOption):
-        body = getattr(self.ui, f"{option.section}Options")
-        widget = _WIDGETS[type(option.kind)](option.kind, body, self.onChanged)
-        label = qt.QLabel(f"{option.title}:", body)
+        section = getattr(self.ui, _SECTIONS[option.section])
+        widget = _WIDGETS[type(option.kind)](option.kind, section, self.onChanged)
+        label = qt.QLabel(f"{option.title}:", section)
         label.setToolTip(option.description)
         widget.setToolTip(option.description)
         widget.setObjectName(f"{option.field}Option")
-        body.layout().addRow(label, widget)
+        section.layout().addRow(label, widget)
         return widget
 
     def show(self, text: str, cancer: str) -> None:

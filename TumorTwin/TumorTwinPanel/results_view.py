@@ -11,6 +11,7 @@ from TumorTwinLib.mrml.rendering import center_of_mass
 from TumorTwinLib.mrml.result_kinds import CHARTS, MAPS, TABLES
 from TumorTwinLib.mrml.shown_forecast import ShownForecast
 from TumorTwinPanel.node_tables import showTable
+from TumorTwinPanel.visit_table import ROW_HEIGHT
 
 
 class ResultsView:
@@ -41,6 +42,7 @@ class ResultsView:
         table.setObjectName(f"{kind.role}Table")
         table.setToolTip(kind.description)
         table.setAlternatingRowColors(True)
+        table.verticalHeader().setDefaultSectionSize(ROW_HEIGHT)
         table.setSelectionBehavior(qt.QAbstractItemView.SelectRows)
         table.setEditTriggers(qt.QAbstractItemView.NoEditTriggers)
         self.ui.tableTabs.addTab(table, kind.title)

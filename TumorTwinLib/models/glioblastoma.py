@@ -36,7 +36,7 @@ PARAMETERS = (
         log_sd=0.9,
         lower=1e-4,
         upper=3.0,
-        description="diffusivity of tumour cells in white matter",
+        description="diffusivity of tumor cells in white matter",
         source="Lipkova 2019 and Learn-Morph-Infer ranges, 0.02 to 1.5 mm2/day",
     ),
     Parameter(
@@ -200,10 +200,10 @@ class ReactionDiffusionModel:
         """(1, 1 + P, ni, nj, nk) cellularity at the first visit and its derivative by each log-parameter.
 
         Raises:
-            TumorTwinError: the first visit shows no tumour.
+            TumorTwinError: the first visit shows no tumor.
         """
         if first.whole is None or not first.whole.any():
-            raise TumorTwinError(f"{first.name} shows no tumour: segment the first visit before fitting a model to it.")
+            raise TumorTwinError(f"{first.name} shows no tumor: segment the first visit before fitting a model to it.")
         length_mm = float(np.sqrt(values["diffusivity_mm2_per_day"] / max(values["proliferation_per_day"], 1e-9)))
         measured = first.cellularity
         kind = self.initial if self.initial != "auto" else ("level_set" if measured is None else "adc_tail")
