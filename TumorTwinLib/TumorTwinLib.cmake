@@ -141,7 +141,23 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorTwinLib/physics/stepper.py
   TumorTwinLib/physics/trackers.py
   TumorTwinLib/processing/__init__.py
+  TumorTwinLib/processing/alignment.py
+  TumorTwinLib/processing/anatomy.py
+  TumorTwinLib/processing/outlines.py
+  TumorTwinLib/processing/pipeline.py
+  TumorTwinLib/processing/preprocessing.py
   TumorTwinLib/processing/record.py
+  TumorTwinLib/processing/result.py
+  TumorTwinLib/processing/run.py
+  TumorTwinLib/processing/scans.py
+  TumorTwinLib/processing/undated.py
+  TumorTwinLib/recommend/__init__.py
+  TumorTwinLib/recommend/comparison.py
+  TumorTwinLib/recommend/futures.py
+  TumorTwinLib/recommend/outcomes.py
+  TumorTwinLib/recommend/plans.py
+  TumorTwinLib/recommend/progression.py
+  TumorTwinLib/recommend/verdict.py
   TumorTwinLib/report/__init__.py
   TumorTwinLib/report/html.py
   TumorTwinLib/report/numbers.py

@@ -12,6 +12,7 @@ _PUBLIC = {
     "Forecast": "TumorTwinLib.forecast",
     "Grid": "TumorTwinLib.geometry",
     "Image": "TumorTwinLib.geometry",
+    "ImagingPipeline": "TumorTwinLib.processing.pipeline",
     "MapCalibration": "TumorTwinLib.inference.calibration",
     "ParameterEstimator": "TumorTwinLib.inference.estimator",
     "PatientData": "TumorTwinLib.patient",

@@ -43,10 +43,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "inference": {"errors", "geometry", "treatment", "patient", "physics", "models", "forecast", "metrics"},
 }
 _BELOW_TWIN = {*MAY_IMPORT}
+MAY_IMPORT["processing"] = {
+    "errors", "version", "geometry", "volume_files", "roles", "visit_folders", "labels", "imaging", "segmentation",
+    "treatment", "patient",
+}  # fmt: skip
 MAY_IMPORT["twin"] = _BELOW_TWIN
 MAY_IMPORT["recommend"] = _BELOW_TWIN | {"twin"}
 MAY_IMPORT["report"] = {"errors", "geometry", "forecast", "metrics"}
-MAY_IMPORT["jobs"] = _BELOW_TWIN | {"twin", "recommend", "report"}
+MAY_IMPORT["jobs"] = _BELOW_TWIN | {"processing", "twin", "recommend", "report"}
 MAY_IMPORT["cohort"] = MAY_IMPORT["jobs"] | {"jobs"}
 MAY_IMPORT["mrml"] = MAY_IMPORT["cohort"] | {"cohort"}
 
