@@ -110,7 +110,8 @@ def _has_skull(image: Image, inside: np.ndarray) -> bool:
     step_mm = max(2.0, min(image.grid.spacing_mm))
     shell = (depth_mm / step_mm).astype(int)
     count = int(30.0 / step_mm)
-    medians = np.array([np.median(image.array[inside & (shell == s)]) for s in range(count) if (shell == s).any()])
+    shells = (image.array[inside & (shell == s)] for s in range(count))
+    medians = np.array([np.median(values) for values in shells if values.size])
     medians = medians - min(0.0, float(image.array.min()))
     before, after = np.maximum.accumulate(medians), np.maximum.accumulate(medians[::-1])[::-1]
     return bool(np.any(medians < 0.5 * np.minimum(before, after)))
