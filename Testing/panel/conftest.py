@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+pytest.importorskip("slicer", reason="slicer-core is not installed: pip install slicer-core")
+
 from Testing.host.fixtures import host, slicer_window
 
 __all__ = ["host", "slicer_window"]

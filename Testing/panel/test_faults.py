@@ -6,25 +6,16 @@ import os
 
 import pytest
 
+from Testing.panel.faults import FAULTS, Run, survive
+
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals, limits and scripts of POSIX are used")
 
 
 @pytest.fixture
 def run(panel, host, tmp_path):
-    from Testing.panel.faults import Run
-
     return Run(host, tmp_path)
 
 
-def _names() -> list[str]:
-    pytest.importorskip("slicer", reason="slicer-core is not installed: pip install slicer-core")
-    from Testing.panel.faults import FAULTS
-
-    return list(FAULTS)
-
-
-@pytest.mark.parametrize("name", _names())
+@pytest.mark.parametrize("name", FAULTS)
 def test_the_panel_survives(run, name):
-    from Testing.panel.faults import survive
-
     survive(run, name)
