@@ -19,7 +19,7 @@ from TumorTwinLib.inference.summaries import BlockSummary, RegionSummary
 from TumorTwinLib.inference.unknowns import LEVELS
 from TumorTwinLib.models.observation import ObservedVisit
 
-_DEGREES = 8.0  # nu: lambda's 95 % range is 0.46 to 3.7 before data
+_DEGREES = 4.0  # nu: lambda's 95 % range is 0.36 to 8.3 before data
 
 
 @dataclass(frozen=True, eq=False)
