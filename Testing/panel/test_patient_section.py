@@ -148,6 +148,15 @@ def test_a_date_is_edited(ui, host, phantom):
         host.edit_cell(ui.visitTable, 1, 2, "x")
 
 
+def test_a_date_that_is_being_typed_survives_a_node_that_comes(ui, host, phantom):
+    item = ui.visitTable.item(1, 0)
+    ui.visitTable.editItem(item)
+    volume("from a run")
+    host.process_events()
+    assert ui.visitTable.item(1, 0) is item
+    assert ui.visitTable.isPersistentEditorOpen(item)
+
+
 def test_images_of_a_visit_are_chosen(ui, host, phantom):
     host.click(ui.visitGroup)
     ui.visitTable.selectRow(1)

@@ -28,13 +28,17 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         prog="tumor_twin_pipeline.py",
         description="Calibrate a glioblastoma twin on a patient's scans and forecast it. Not for clinical use.",
     )
-    parser.add_argument("--patient", required=True, help="folder of visits, or a .json patient file")
+    parser.add_argument("--patient", required=True, help="folder of visits or of raw scans, or a .json patient file")
     parser.add_argument("--out", type=Path, required=True, help="folder for scene, report, tables and pictures")
     parser.add_argument("--horizon-days", type=float, default=180.0, help="days beyond the last visit used (180)")
     parser.add_argument(
         "--output-days", type=_days, default=(), help="days after that visit to show, as in 30,60,90 (every 30)"
     )
     parser.add_argument("--calibration-visits", type=int, help="fit only this many visits, compare the rest (all)")
+    parser.add_argument("--segmentation-model", help="outline every visit with this model (raw scans without outlines)")
+    parser.add_argument("--label-convention", help="of label maps among raw scans, as in brats2024 (guessed)")
+    parser.add_argument("--interval-days", type=float, help="between visits of raw scans that have no dates (90)")
+    parser.add_argument("--mapping", help="file that says which series of raw scans is what (the proposal)")
     parser.add_argument("--resolution-mm", type=float, default=2.0, help="voxel size of the model (2)")
     parser.add_argument("--device", default="cpu", help="cpu or cuda (cpu)")
     parser.add_argument("--seed", type=int, default=0, help="of random numbers (0)")

@@ -31,6 +31,7 @@ class VisitTable:
         self.onEdited = onEdited
         self.onProblem = onProblem
         self.selection = PatientSelection()
+        self._rows: list[list[tuple[str, str]]] = []  # text and tooltip of each cell, as shown
         self._showing = False
         self._imageBoxes = {
             "T1": ui.t1Combo,
@@ -66,29 +67,29 @@ class VisitTable:
         """Fill the widgets; nobody is told."""
         self.selection = selection
         self._showing = True
-        row = min(max(self.table.currentRow(), 0), len(selection.visits) - 1)
-        self.table.setRowCount(len(selection.visits))
-        for number, visit in enumerate(selection.visits):
-            self._showVisit(number, visit)
-        if row >= 0:
-            self.table.selectRow(row)
+        rows = [_cells(visit) for visit in selection.visits]
+        if rows != self._rows:  # else a date that is being typed would be lost whenever a run adds a node
+            self._showRows(rows)
         self.ui.brainCombo.setCurrentNode(selection.brain_mask)
         for name, box in self._tissueBoxes.items():
             box.setCurrentNode(selection.tissues.get(name))
         self._showImages()
         self._showing = False
 
-    def _showVisit(self, row: int, visit: VisitSelection) -> None:
-        time = qt.QTableWidgetItem(f"{visit.time:%Y-%m-%d %H:%M}" if visit.time else "")
-        time.setToolTip(_("Local date and time of the scan, YYYY-MM-DD HH:MM. Double-click to edit."))
-        self.table.setItem(row, 0, time)
-        for column, name in enumerate(COLUMNS, start=1):
-            node = visit.node(name)
-            item = qt.QTableWidgetItem(_PRESENT if node else _ABSENT)
-            item.setTextAlignment(qt.Qt.AlignCenter)
-            item.setFlags(qt.Qt.ItemIsSelectable | qt.Qt.ItemIsEnabled)
-            item.setToolTip(node.GetName() if node else _("No {name} of this visit.").format(name=name))
-            self.table.setItem(row, column, item)
+    def _showRows(self, rows: list[list[tuple[str, str]]]) -> None:
+        self._rows = rows
+        selected = min(max(self.table.currentRow(), 0), len(rows) - 1)
+        self.table.setRowCount(len(rows))
+        for row, cells in enumerate(rows):
+            for column, (text, tip) in enumerate(cells):
+                item = qt.QTableWidgetItem(text)
+                item.setToolTip(tip)
+                if column > 0:
+                    item.setTextAlignment(qt.Qt.AlignCenter)
+                    item.setFlags(qt.Qt.ItemIsSelectable | qt.Qt.ItemIsEnabled)
+                self.table.setItem(row, column, item)
+        if rows:
+            self.table.selectRow(selected)
 
     def _showImages(self) -> None:
         visit = self._selectedVisit()
@@ -122,7 +123,9 @@ class VisitTable:
             time = datetime.fromisoformat(text).replace(tzinfo=None) if text else None
         except ValueError:
             self.onProblem(_("'{text}' is no date: write it as 2024-03-04 09:30.").format(text=text))
-            self.show(self.selection)
+            self._showing = True
+            self._showRows(self._rows)
+            self._showing = False
             return
         self._replaceVisit(row, replace(self.selection.visits[row], time=time))
 
@@ -150,3 +153,14 @@ class VisitTable:
         row = self.table.currentRow()
         visits = [visit for number, visit in enumerate(self.selection.visits) if number != row]
         self.onEdited(replace(self.selection, visits=tuple(visits)))
+
+
+def _cells(visit: VisitSelection) -> list[tuple[str, str]]:
+    """Text and tooltip of each column."""
+    time = f"{visit.time:%Y-%m-%d %H:%M}" if visit.time else ""
+    cells = [(time, _("Local date and time of the scan, YYYY-MM-DD HH:MM. Double-click to edit."))]
+    for name in COLUMNS:
+        node = visit.node(name)
+        absent = _("No {name} of this visit.").format(name=name)
+        cells.append((_PRESENT, node.GetName()) if node else (_ABSENT, absent))
+    return cells

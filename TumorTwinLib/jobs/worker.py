@@ -36,7 +36,6 @@ def main(arguments: list[str]) -> int:
         signal.signal(number, lambda *_: stop.set())
     if _is_pipe(0):
         _lead_own_group()
-        _give_way()
         threading.Thread(target=_obey_input, args=[stop], daemon=True).start()
     say = _take_standard_output(stop)
     _limit_threads()
@@ -104,12 +103,6 @@ def _lead_own_group() -> None:
     """Lets whoever started us end us and all we started at once, and nothing else."""
     if hasattr(os, "setsid") and os.getpgid(0) != os.getpid():
         os.setsid()
-
-
-def _give_way() -> None:
-    """Whoever waits at the other end of the pipe is to stay quick, even where the cores do not suffice for both."""
-    if hasattr(os, "nice"):
-        os.nice(5)
 
 
 def _limit_threads() -> None:
