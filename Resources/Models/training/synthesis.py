@@ -7,12 +7,12 @@ from anatomy import smooth_noise
 from cases import Case
 from scipy import ndimage
 
-# Levels of edema, non-enhancing or necrotic core and enhancing tumor in the normalized channels, ranges over gliomas:
-# fluid-like cores to tissue-like ones, T2-FLAIR mismatch included.
-_EDEMA = np.array([[-0.6, 0.5], [-0.7, 0.5], [0.3, 1.6], [1.0, 2.9]])
-_CORE = np.array([[-1.8, 0.4], [-1.4, 0.5], [0.4, 3.5], [-0.2, 3.4]])
-_ENHANCING = np.array([[-1.2, 0.8], [1.1, 4.2], [0.4, 2.4], [0.7, 3.3]])
-_KINDS = {"ring": 0.45, "solid": 0.15, "patchy": 0.15, "none": 0.25}  # of enhancement, and how often
+# Levels of edema, non-enhancing or necrotic core and enhancing tumor in the normalized channels T1, T1CE, T2, FLAIR:
+# from bright to hardly visible ones, fluid-like cores to tissue-like ones, T2-FLAIR mismatch included.
+_EDEMA = np.array([[-0.7, 0.7], [-0.8, 0.7], [0.0, 1.7], [0.6, 3.0]])
+_CORE = np.array([[-1.9, 0.6], [-1.4, 0.7], [0.1, 3.6], [-0.3, 3.5]])
+_ENHANCING = np.array([[-1.4, 0.9], [0.9, 4.3], [0.3, 2.5], [0.6, 3.4]])
+_KINDS = {"ring": 0.4, "solid": 0.15, "patchy": 0.15, "none": 0.3}  # of enhancement, and how often
 
 
 def painted(brain: Case, cellularity: np.ndarray, rng: np.random.Generator) -> Case:
@@ -54,6 +54,13 @@ def transplanted(brain: Case, donor: Case, rng: np.random.Generator) -> Case:
     mixed = np.where(whole | (alpha > 0.05), (1 - alpha) * brain.channels + alpha * (channels + levels), brain.channels)
     moved = np.where(whole, regions, brain.regions)
     return Case(f"{brain.name}, tumor of {donor.name}", mixed.astype(np.float32), brain.brain, moved, donor.expert)
+
+
+def faded(case: Case, whole: Case, rng: np.random.Generator) -> Case:
+    """``case`` with its tumor blended by up to half into ``whole``, the same head made whole: a fainter tumor."""
+    share = rng.uniform(0.0, 0.5) * ndimage.gaussian_filter((case.regions[1] > 0.2).astype(np.float32), 1.0)
+    channels = (1 - share) * case.channels + share * np.where(whole.brain, whole.channels, case.channels)
+    return Case(f"{case.name}, faded", channels, case.brain, case.regions, case.expert)
 
 
 def _compartments(cellularity: np.ndarray, brain: np.ndarray, rng: np.random.Generator):

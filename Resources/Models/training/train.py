@@ -19,7 +19,7 @@ from augmentation import random_patch
 from cases import SPACING_MM, Case, halve, ras_array, read_cases
 from evaluation import dice_table, means
 from growth import tumor_bank
-from synthesis import painted, transplanted
+from synthesis import faded, painted, transplanted
 from torch.nn import functional
 
 _BANK = 160  # tumors grown by the solver
@@ -54,26 +54,30 @@ class Sources:
     bank: np.ndarray
 
     def draw(self, rng: np.random.Generator) -> Case:
-        """Real 45 %, transplanted 20 %, painted into real heads 25 %, painted into atlas heads 10 %."""
-        if not self.real:
+        """Real 35 % (a third of them faded), transplanted 20 %, painted into real heads 35 % and atlas heads 10 %.
+
+        Few real heads would be learnt by heart: below five, their shares shrink in proportion for atlas heads.
+        """
+        if rng.random() > len(self.real) / 5:
             return self._painted(atlas_brain(self.tissues, rng), rng)
         kind = rng.random()
-        if kind < 0.45:
-            return self._one_of(self.real, rng)
-        if kind < 0.65:
-            return transplanted(self._one_of(self.whole, rng), self._one_of(self.real, rng), rng)
+        if kind < 0.35:
+            index = self._index(rng)
+            case = self.real[index]
+            return faded(case, self.whole[index], rng) if rng.random() < 1 / 3 else case
+        if kind < 0.55:
+            return transplanted(self.whole[self._index(rng)], self.real[self._index(rng)], rng)
         if kind < 0.9:
-            return self._painted(self._one_of(self.whole, rng), rng)
+            return self._painted(self.whole[self._index(rng)], rng)
         return self._painted(atlas_brain(self.tissues, rng), rng)
 
     def _painted(self, brain: Case, rng: np.random.Generator) -> Case:
         return painted(brain, self.bank[rng.integers(len(self.bank))].astype(np.float32) / 255, rng)
 
-    @staticmethod
-    def _one_of(cases: list[Case], rng: np.random.Generator) -> Case:
-        """Cases with expert labels come three times as often as those labelled by algorithms."""
-        weights = np.array([3.0 if case.expert else 1.0 for case in cases])
-        return cases[rng.choice(len(cases), p=weights / weights.sum())]
+    def _index(self, rng: np.random.Generator) -> int:
+        """Of a real case; those with expert labels come three times as often as those labelled by algorithms."""
+        weights = np.array([3.0 if case.expert else 1.0 for case in self.real])
+        return int(rng.choice(len(self.real), p=weights / weights.sum()))
 
 
 def loss_of(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
