@@ -62,6 +62,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorTwinLib/jobs/observer.py
   TumorTwinLib/jobs/options.py
   TumorTwinLib/jobs/patient_store.py
+  TumorTwinLib/jobs/preparation.py
   TumorTwinLib/jobs/processes.py
   TumorTwinLib/jobs/protocol.py
   TumorTwinLib/jobs/result_store.py
@@ -147,12 +148,16 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorTwinLib/processing/pipeline.py
   TumorTwinLib/processing/preprocessing.py
   TumorTwinLib/processing/record.py
+  TumorTwinLib/processing/resegment.py
   TumorTwinLib/processing/result.py
   TumorTwinLib/processing/run.py
   TumorTwinLib/processing/scans.py
   TumorTwinLib/processing/undated.py
   TumorTwinLib/recommend/__init__.py
   TumorTwinLib/recommend/comparison.py
+  TumorTwinLib/recommend/dose_gradient.py
+  TumorTwinLib/recommend/dose_painting.py
+  TumorTwinLib/recommend/dose_volume.py
   TumorTwinLib/recommend/futures.py
   TumorTwinLib/recommend/outcomes.py
   TumorTwinLib/recommend/plans.py
@@ -203,6 +208,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorTwinLib/treatment/targets.py
   TumorTwinLib/treatment/toxicity.py
   TumorTwinLib/twin.py
+  TumorTwinLib/uncertainty.py
   TumorTwinLib/version.py
   TumorTwinLib/visit_folders.py
   TumorTwinLib/volume_files.py

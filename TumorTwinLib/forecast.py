@@ -9,6 +9,7 @@ from datetime import datetime
 import numpy as np
 
 from TumorTwinLib.geometry import Grid
+from TumorTwinLib.uncertainty import INFORMED, PosteriorSummary, Uncertainty
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class ParameterValue:
 
     @property
     def informed_by_data(self) -> bool | None:
-        return None if self.posterior_to_prior_sd is None else self.posterior_to_prior_sd < 0.8
+        return None if self.posterior_to_prior_sd is None else self.posterior_to_prior_sd < INFORMED
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +84,7 @@ class Forecast:
         measurements: what the visits showed.
         parameters: the parameters used.
         provenance: versions, seed, settings, hashes of inputs.
+        posterior, uncertainty: of a Bayesian calibration; the forecast itself is then of the most probable parameters.
     """
 
     patient_id: str
@@ -98,3 +100,5 @@ class Forecast:
     measurements: tuple[Measurement, ...] = ()
     parameters: tuple[ParameterValue, ...] = ()
     provenance: Mapping[str, object] = field(default_factory=dict)
+    posterior: PosteriorSummary | None = None
+    uncertainty: Uncertainty | None = None

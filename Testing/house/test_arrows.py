@@ -23,7 +23,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "labels": {"errors", "geometry"},
     "terminology": set(),
     "treatment": {"errors", "geometry"},
-    "forecast": {"errors", "geometry"},
+    "uncertainty": set(),
+    "forecast": {"errors", "geometry", "uncertainty"},
     "metrics": {"errors", "geometry"},
     "physics": {"errors", "geometry"},
     "imaging": {"errors", "geometry", "volume_files", "roles", "adc_unit", "csv_rows", "visit_folders", "version"},
@@ -40,7 +41,17 @@ MAY_IMPORT: dict[str, set[str]] = {
         "treatment",
     },
     "models": {"errors", "geometry", "treatment", "patient", "physics"},
-    "inference": {"errors", "geometry", "treatment", "patient", "physics", "models", "forecast", "metrics"},
+    "inference": {
+        "errors",
+        "geometry",
+        "treatment",
+        "patient",
+        "physics",
+        "models",
+        "forecast",
+        "metrics",
+        "uncertainty",
+    },
 }
 _BELOW_TWIN = {*MAY_IMPORT}
 MAY_IMPORT["processing"] = {
@@ -49,7 +60,7 @@ MAY_IMPORT["processing"] = {
 }  # fmt: skip
 MAY_IMPORT["twin"] = _BELOW_TWIN
 MAY_IMPORT["recommend"] = _BELOW_TWIN | {"twin"}
-MAY_IMPORT["report"] = {"errors", "geometry", "forecast", "metrics"}
+MAY_IMPORT["report"] = {"errors", "geometry", "forecast", "metrics", "uncertainty"}
 MAY_IMPORT["jobs"] = _BELOW_TWIN | {"processing", "twin", "recommend", "report"}
 MAY_IMPORT["cohort"] = MAY_IMPORT["jobs"] | {"jobs"}
 MAY_IMPORT["mrml"] = MAY_IMPORT["cohort"] | {"cohort"}

@@ -15,68 +15,14 @@ from TumorTwinLib.forecast import ParameterValue
 from TumorTwinLib.inference.calibration import CalibratedParameters, Reaction
 from TumorTwinLib.inference.first_state import smoothed
 from TumorTwinLib.inference.laplace import Mode
-from TumorTwinLib.inference.predictive import Predictive, predict
+from TumorTwinLib.inference.predictive import Predictive, predict, prior_draws
 from TumorTwinLib.inference.sampling import Draws, systematic_resample
 from TumorTwinLib.inference.simulator import Simulator
 from TumorTwinLib.patient import PatientData
 from TumorTwinLib.physics.reaction import Rate
+from TumorTwinLib.uncertainty import INFORMED, ParameterRow, PosteriorSummary
 
-INFORMED = 0.8  # posterior over prior standard deviation below which data informed a parameter
-
-
-@dataclass(frozen=True)
-class ParameterRow:
-    """What is known of one parameter.
-
-    Args:
-        median, lower, upper: of the posterior, lower to upper 95 %; prior_lower, prior_upper: of the prior.
-        sd_ratio: posterior over prior standard deviation, in the variable whose prior is standard normal.
-        divergence: of the posterior from the prior in nats (Kullback-Leibler, both as Gaussians there).
-        r_hat: over the islands of a tempered SMC, or None.
-    """
-
-    name: str
-    symbol: str
-    unit: str
-    median: float
-    lower: float
-    upper: float
-    prior_lower: float
-    prior_upper: float
-    sd_ratio: float
-    divergence: float
-    r_hat: float | None
-    source: str
-
-    @property
-    def informed(self) -> bool:
-        return self.sd_ratio < INFORMED
-
-    @property
-    def mark(self) -> str:
-        return "informed" if self.informed else "prior-dominated"
-
-
-@dataclass(frozen=True)
-class PosteriorSummary:
-    """The table of a posterior; ``str()`` of it is readable.
-
-    Args:
-        notes: how the draws were made and how far they can be trusted, one sentence each.
-    """
-
-    rows: tuple[ParameterRow, ...]
-    notes: tuple[str, ...]
-
-    def __str__(self) -> str:
-        names = ("parameter", "unit", "median", "2.5 %", "97.5 %", "sd ratio", "KL")
-        head = "{:28s}{:12s}{:>10s}{:>10s}{:>10s}{:>10s}{:>7s}  data".format(*names)
-        lines = [
-            f"{r.name:28s}{r.unit:12s}{r.median:10.4g}{r.lower:10.4g}{r.upper:10.4g}"
-            f"{r.sd_ratio:10.2f}{r.divergence:7.2f}  {r.mark}"
-            for r in self.rows
-        ]
-        return "\n".join([head, *lines, *self.notes])
+_SHOWN_DRAWS = 400  # of a summary, for pictures
 
 
 @dataclass(frozen=True)
@@ -199,7 +145,11 @@ class Posterior:
                 name, declared[name].symbol, prior.unit, median, *interval[name], *prior.interval(),
                 spread, float(divergence), r_hat, prior.source,
             ))  # fmt: skip
-        return PosteriorSummary(tuple(rows), self._notes())
+        d = self.draws
+        return PosteriorSummary(
+            tuple(rows), self._notes(), d.method, d.k_hat if np.isfinite(d.k_hat) else None, d.effective,
+            d.method != "Laplace" and d.reliable, self.cancelled, self.equal_draws(_SHOWN_DRAWS),
+        )  # fmt: skip
 
     def _notes(self) -> tuple[str, ...]:
         d = self.draws
@@ -225,12 +175,15 @@ class Posterior:
         seed: int | None = None,
         on_progress: Any = None,
         trackers: Any = (),
+        also_days: Any = (),
+        field_days: Any = None,
     ) -> Predictive:
         """Where the tumor will be, and how large a scan will show it: ``fields`` draws run into the future.
 
         Args:
             horizon_days, output_times: days after the last visit used, as in ``DigitalTwin.predict``.
             on_progress: called with done and total draws.
+            also_days, field_days: further days, and those to keep fields of; both counted from the first visit.
 
         Raises:
             TumorTwinError: a horizon or output time that is not positive.
@@ -238,7 +191,24 @@ class Posterior:
         """
         rng = np.random.default_rng(self.seed + 1 if seed is None else seed)
         simulator = replace(self.simulator, trackers=tuple(trackers))
-        return predict(simulator, self.draws, horizon_days, output_times, fields, rng, on_progress)
+        return predict(
+            simulator, self.draws, horizon_days, output_times, fields, rng, on_progress,
+            also_days=also_days, field_days=field_days,
+        )  # fmt: skip
+
+    def prior_predictive(
+        self, horizon_days: float, output_times: Any = None, *, draws: int = 64, also_days: Any = (), trackers: Any = ()
+    ) -> Predictive:
+        """The same from draws of the prior: what was expected before any later scan was seen. No fields are kept.
+
+        Raises:
+            TumorTwinError: a horizon or output time that is not positive.
+            CancelledError: stopped on request.
+        """
+        simulator = replace(self.simulator, trackers=tuple(trackers))
+        rng = np.random.default_rng(self.seed + 2)
+        unseen = prior_draws(simulator.unknowns, draws, rng)
+        return predict(simulator, unseen, horizon_days, output_times, draws, rng, also_days=also_days, field_days=())
 
     # What a DigitalTwin asks of the calibration its parameters come from.
 

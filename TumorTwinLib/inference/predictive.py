@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -14,26 +14,11 @@ from TumorTwinLib.geometry import Grid
 from TumorTwinLib.inference.conformal import ConformalFactors
 from TumorTwinLib.inference.sampling import Draws, systematic_resample
 from TumorTwinLib.inference.simulator import Simulator
+from TumorTwinLib.inference.unknowns import Unknowns
+from TumorTwinLib.uncertainty import STEPS, Band
 
 _GROWTH_DAYS = 30.0  # over which growth is one number in a forecast
 _CHUNK = 4
-_LEVELS_OF_GREY = 255.0
-
-
-@dataclass(frozen=True)
-class Band:
-    """A central interval over days.
-
-    Args:
-        median, lower, upper: (n,).
-        calibrated: whether a conformal factor, fitted on a virtual cohort, set its width; raw otherwise.
-    """
-
-    level: float
-    median: np.ndarray
-    lower: np.ndarray
-    upper: np.ndarray
-    calibrated: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +29,8 @@ class Predictive:
         days: (n,) days since the first visit; from_day: the last visit used.
         volume_mm3: by region, (m, n) of the model's region; measured_mm3: (m, n) as a scan would show it.
         total_cell_count: (m, n).
-        density: (n, m, v) cellularity in 1/255 at the voxels that can hold cells.
+        field_days: (f,) those of the days whose fields are kept.
+        density: (f, m, v) cellularity in 1/255 at the voxels that can hold cells.
         voxels: (v,) flat indices of those on the grid.
         levels: by region, (m,) cellularity on its contour, as it is itself uncertain.
         draws: (m,) which draws of the posterior these are.
@@ -56,6 +42,7 @@ class Predictive:
     volume_mm3: Mapping[str, np.ndarray]
     measured_mm3: Mapping[str, np.ndarray]
     total_cell_count: np.ndarray
+    field_days: np.ndarray
     density: np.ndarray
     voxels: np.ndarray
     levels: Mapping[str, np.ndarray]
@@ -86,12 +73,15 @@ class Predictive:
         return Band(level, median, lower, upper, False)
 
     def field_quantile(self, number: int, probability: float) -> np.ndarray:
-        """(ni, nj, nk) float32 quantile of cellularity, voxel by voxel, on the day of this number."""
-        return self._field(np.quantile(self.density[number], probability, axis=0) / _LEVELS_OF_GREY)
+        """(ni, nj, nk) float32 quantile of cellularity, voxel by voxel, on the field day of this number."""
+        density = self.density[number]
+        values, reached = np.zeros(len(self.voxels), dtype=np.float32), density.any(axis=0)
+        values[reached] = np.quantile(density[:, reached], probability, axis=0) / STEPS
+        return self._field(values)
 
     def probability(self, number: int, region: str) -> np.ndarray:
-        """(ni, nj, nk) float32 share of futures in which each voxel is inside the region on the day of this number."""
-        inside = self.density[number] / np.float32(_LEVELS_OF_GREY) >= self.levels[region][:, None]
+        """(ni, nj, nk) float32 share of futures in which each voxel is inside the region on that field day."""
+        inside = self.density[number] / np.float32(STEPS) >= self.levels[region][:, None]
         return self._field(inside.mean(axis=0))
 
     def _field(self, values: np.ndarray) -> np.ndarray:
@@ -122,6 +112,14 @@ def output_days(last: float, horizon_days: float, output_times: Sequence[float] 
     return [float(last + t) for t in times]
 
 
+def prior_draws(unknowns: Unknowns, count: int, rng: np.random.Generator) -> Draws:
+    """Equally probable draws of the prior."""
+    z = rng.standard_normal((4 * count, unknowns.size))
+    z = z[unknowns.possible(z)][:count]
+    weights, unseen = np.full(len(z), -np.log(len(z))), np.full(len(z), np.nan)
+    return Draws("prior", z, weights, unseen, np.inf, len(z), None, 0.0, 0, True)
+
+
 def predict(
     simulator: Simulator,
     draws: Draws,
@@ -130,11 +128,20 @@ def predict(
     count: int,
     rng: np.random.Generator,
     on_progress: Callable[[int, int], None] | None = None,
+    *,
+    also_days: Sequence[float] = (),
+    field_days: Collection[float] | None = None,
 ) -> Predictive:
-    """Run ``count`` draws, chosen by weight, through the visits and on to the output days."""
+    """Run ``count`` draws, chosen by weight, through the visits and on to the output days.
+
+    Args:
+        also_days: further days, counted from the first visit, up to the horizon; those of the past as well.
+        field_days: whose fields are kept, counted from the first visit; those of all days by default.
+    """
     unknowns, model, likelihood = simulator.unknowns, simulator.model, simulator.likelihood
     last = unknowns.days[-1]
-    days = output_days(last, horizon_days, output_times)
+    days = sorted({*output_days(last, horizon_days, output_times), *also_days})
+    kept = [day for day in days if field_days is None or day in field_days]
     chosen = systematic_resample(np.exp(draws.log_weights), count, rng)
     z = draws.z[chosen]
     edges = [*np.arange(last, days[-1], _GROWTH_DAYS).tolist(), days[-1]]
@@ -148,9 +155,9 @@ def predict(
             levels[region][number] = level
     volumes = {region: np.zeros((count, len(days))) for region in levels}
     cells = np.zeros((count, len(days)))
-    density = np.zeros((len(days), count, len(voxels)), dtype=np.uint8)
+    density = np.zeros((len(kept), count, len(voxels)), dtype=np.uint8)
     summaries = np.zeros((count, len(likelihood.observed)))
-    places = {day: number for number, day in enumerate(days)}
+    places, shelves = ({day: number for number, day in enumerate(some)} for some in (days, kept))
 
     def run(start: int) -> None:
         part = slice(start, min(start + _CHUNK, count))
@@ -162,7 +169,8 @@ def predict(
                     summaries[m, visit.rows] = visit.of_field(u, du, {r: levels[r][m] for r in levels}, ())[0]
             if day in places:
                 inside = np.clip(u.ravel()[voxels], 0.0, 1.0)
-                density[places[day], m] = np.round(inside * _LEVELS_OF_GREY)
+                if day in shelves:
+                    density[shelves[day], m] = np.round(inside * STEPS)
                 cells[m, places[day]] = inside.sum(dtype=np.float64) * voxel_mm3 * capacity
                 for region, level in levels.items():
                     volumes[region][m, places[day]] = np.count_nonzero(inside >= level[m]) * voxel_mm3
@@ -176,7 +184,9 @@ def predict(
             if on_progress is not None:
                 on_progress(min(number * _CHUNK, count), count)
     measured = _as_measured(volumes, summaries, simulator, rng)
-    return Predictive(np.array(days), last, model.grid, volumes, measured, cells, density, voxels, levels, chosen)
+    return Predictive(
+        np.array(days), last, model.grid, volumes, measured, cells, np.array(kept), density, voxels, levels, chosen
+    )
 
 
 def _as_measured(
