@@ -53,6 +53,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorTwinLib/inference/summaries.py
   TumorTwinLib/inference/unknowns.py
   TumorTwinLib/jobs/__init__.py
+  TumorTwinLib/jobs/bayesian.py
   TumorTwinLib/jobs/checkpoint.py
   TumorTwinLib/jobs/conversation.py
   TumorTwinLib/jobs/files.py

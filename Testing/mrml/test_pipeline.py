@@ -44,8 +44,8 @@ def computed(monkeypatch, patient, forecast) -> Outcome:
     """The numbers are made elsewhere; here is what becomes of them."""
     outcome = Outcome(patient, SimpleNamespace(), forecast, ("The affine of T1CE was repaired.",))
 
-    def compute(job, progress):
-        for stage in pipeline.STAGES[:3]:
+    def compute(job, progress, imaging):
+        for stage in pipeline.stage_titles(job)[:3]:
             progress.stage(stage)
         return outcome
 
@@ -144,7 +144,7 @@ def raise_(error: BaseException):
             "TumorTwin: T1.nii.gz is empty: replace it.",
             set(),
         ),
-        (KeyboardInterrupt(), STOPPED, "TumorTwin: Stopped on request; nothing was written.", set()),
+        (KeyboardInterrupt(), STOPPED, "TumorTwin: Stopped on request; no result was written.", set()),
         (
             ZeroDivisionError("1/0"),
             FAILED,
@@ -305,7 +305,7 @@ def test_killed_midway_nothing_is_under_the_final_name(tmp_path, how):
         "from TumorTwinLib.jobs.spec import JobSpec\n"
         "from TumorTwinLib.jobs.stages import Outcome\n"
         "outcome = Outcome(make_patient(), None, make_forecast(), ())\n"
-        "pipeline.compute = lambda job, progress: outcome\n"
+        "pipeline.compute = lambda job, progress, imaging: outcome\n"
         "pipeline.graphics_available = lambda: False\n"
         "def save(path):\n"
         "    Path(path).write_bytes(b'half'); print('saving', flush=True); time.sleep(3600)\n"
@@ -320,7 +320,11 @@ def test_killed_midway_nothing_is_under_the_final_name(tmp_path, how):
         signal.signal(signal.SIGINT, signal.SIG_DFL)
 
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts  # noqa: PLW1509
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=heed_interrupts,  # noqa: PLW1509
     ) as process:
         assert any("saving" in line for line in process.stdout)
         process.send_signal(how)
@@ -331,7 +335,7 @@ def test_killed_midway_nothing_is_under_the_final_name(tmp_path, how):
         assert code == -signal.SIGKILL
     else:
         assert code == STOPPED
-        assert said == "TumorTwin: Stopped on request; nothing was written.\n"
+        assert said == "TumorTwin: Stopped on request; no result was written.\n"
         assert names(tmp_path) == set()
 
 

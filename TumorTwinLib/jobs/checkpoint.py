@@ -20,7 +20,10 @@ from TumorTwinLib.physics.solver import StepPlan
 from TumorTwinLib.version import VERSION
 
 CHECKPOINT = "checkpoint"
-_NOT_FOR_THE_FIT = ("patient", "patient_id", "horizon_days", "output_days", "frame_every_days", "parameters")
+_NOT_FOR_THE_FIT = (
+    "patient", "patient_id", "horizon_days", "output_days", "frame_every_days", "parameters",
+    "segmentation_model", "label_convention", "interval_days", "mapping",  # what they make is part of the patient
+)  # fmt: skip
 
 
 def fingerprints(spec: JobSpec, patient: PatientData) -> tuple[str, str]:

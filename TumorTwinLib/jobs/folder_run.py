@@ -20,7 +20,6 @@ from TumorTwinLib.forecast import ParameterValue
 from TumorTwinLib.geometry import Grid
 from TumorTwinLib.inference.least_squares import FitStatus
 from TumorTwinLib.jobs.frames import Frame, FrameFolder, frames_of
-from TumorTwinLib.jobs.job_folder import load_patient
 from TumorTwinLib.jobs.observer import Observer
 from TumorTwinLib.jobs.protocol import OUT_OF_MEMORY, READ, End, Ending, Error, Event, Notice, Progress
 from TumorTwinLib.jobs.result_store import RESULT_FILE, FitSummary, JobResult, read_result, write_result
@@ -67,15 +66,18 @@ class FolderRun(Observer):
         return self._end(Ending.CANCELLED, self._result)
 
     def check(self) -> Ending:
-        """Everything up to the solver's first step; nothing is written."""
+        """Everything up to the solver's first step, or to the first step on raw scans; nothing is written."""
         error = None
         try:
+            from TumorTwinLib.jobs.preparation import check_patient
             from TumorTwinLib.jobs.stages import compute
 
             spec = read_spec(self._folder)
             self._emit(Progress(READ))
-            with contextlib.suppress(CancelledError):
-                compute(spec, load_patient(spec, self._folder), _FirstStep(self._emit))
+            patient = check_patient(spec, self._folder)
+            if patient is not None:
+                with contextlib.suppress(CancelledError):
+                    compute(spec, patient, _FirstStep(self._emit))
         except Exception as problem:
             error = self._described(problem)
         self._ended.acquire()
@@ -87,9 +89,10 @@ class FolderRun(Observer):
         self._emit(Progress(READ))
         # Half a second to import, during which a request to stop is already heard.
         from TumorTwinLib.jobs.checkpoint import EvaluationFolder, fingerprints
+        from TumorTwinLib.jobs.preparation import prepare_patient
         from TumorTwinLib.jobs.stages import compute
 
-        patient = load_patient(spec, self._folder)
+        patient = prepare_patient(spec, self._folder, self)
         self._go_on()
         whole, fit = fingerprints(spec, patient)
         finished = self._finished_before(whole)

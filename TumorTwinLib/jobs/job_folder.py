@@ -28,6 +28,8 @@ def write_job(folder: Path, spec: JobSpec, patient: PatientData | None = None) -
         write_patient(folder / PATIENT_FOLDER, patient)
     else:
         spec = replace(spec, patient=str(Path(str(spec.patient)).absolute()))
+    if spec.mapping is not None:
+        spec = replace(spec, mapping=str(Path(spec.mapping).absolute()))
     write_spec(folder, spec)
 
 

@@ -17,7 +17,10 @@ from TumorTwinLib.models.registry import find_cancer
 
 SCHEMA_VERSION = 1
 JOB_FILE = "job.json"
-_MAY_BE_NONE = ("patient", "patient_id", "horizon_days", "calibration_visits")
+_MAY_BE_NONE = (
+    "patient", "patient_id", "horizon_days", "calibration_visits", "segmentation_model", "label_convention",
+    "interval_days", "mapping",
+)  # fmt: skip
 _DEVICE = re.compile(r"cpu|cuda(:\d+)?")
 
 
@@ -26,8 +29,8 @@ class JobSpec:
     """A calibration and a forecast, or one of them.
 
     Args:
-        patient: folder of visits or ``.json`` patient file, relative to the job folder unless absolute; None when the
-            patient's arrays are in the job folder.
+        patient: folder of visits, folder of raw scans, or ``.json`` patient file, relative to the job folder unless
+            absolute; None when the patient's arrays are in the job folder.
         patient_id: what to call the patient instead of what the files say.
         cancer: whose model to use (``models.registry``).
         horizon_days: how far to forecast beyond the last visit used; None calibrates only.
@@ -39,6 +42,11 @@ class JobSpec:
         tolerance: relative error aimed at on every output of the solver.
         device: ``"cpu"``, ``"cuda"`` or ``"cuda:1"``.
         seed: of everything random; it is recorded with the results.
+        segmentation_model: outlines every visit (``segmentation.registry``). None keeps the outlines that there are;
+            raw scans without any are then outlined by TumorTwin's own model.
+        label_convention: of label maps among raw scans (``labels.CONVENTIONS``); None is guessed.
+        interval_days: between visits of raw scans that have no dates; None is assumed, and said.
+        mapping: file that says which series of raw scans is what (``imaging.scan_index``); None takes the proposal.
 
     Raises:
         TumorTwinError: a value that cannot be worked with, in one sentence.
@@ -56,6 +64,10 @@ class JobSpec:
     tolerance: float = 1e-3
     device: str = "cpu"
     seed: int = 0
+    segmentation_model: str | None = None
+    label_convention: str | None = None
+    interval_days: float | None = None
+    mapping: str | None = None
     schema_version: int = SCHEMA_VERSION
 
     def __post_init__(self) -> None:
@@ -65,7 +77,8 @@ class JobSpec:
                 "update TumorTwin, or save the job again."
             )
         self._convert(_text, "patient", "patient_id", "cancer", "device")
-        self._convert(_number, "horizon_days", "frame_every_days", "resolution_mm", "tolerance")
+        self._convert(_text, "segmentation_model", "label_convention", "mapping")
+        self._convert(_number, "interval_days", "horizon_days", "frame_every_days", "resolution_mm", "tolerance")
         self._convert(_integer, "calibration_visits", "seed")
         self._convert(_numbers, "output_days")
         self._convert(_values, "parameters")

@@ -14,7 +14,7 @@ from pathlib import Path
 from TumorTwinLib.errors import TumorTwinError
 from TumorTwinLib.jobs.spec import JobSpec
 from TumorTwinLib.jobs.stages import Outcome
-from TumorTwinLib.mrml.pipeline import STAGES, run_job
+from TumorTwinLib.mrml.pipeline import run_job, stage_titles
 from TumorTwinLib.mrml.terminal import TerminalProgress
 
 OK, FAILED, STOPPED = 0, 1, 130
@@ -32,7 +32,7 @@ def run_command(job: JobSpec, out: Path) -> int:
     """
     out = out.absolute()
     log = out.with_name(f"{out.name}.log")
-    progress = TerminalProgress(len(STAGES))
+    progress = TerminalProgress(len(stage_titles(job)))
     try:
         with _interruptible(), _logging_to(log):
             outcome = run_job(job, out, progress)
@@ -43,7 +43,7 @@ def run_command(job: JobSpec, out: Path) -> int:
     except KeyboardInterrupt:
         progress.end("stopped")
         log.unlink(missing_ok=True)
-        return _complain("Stopped on request; nothing was written.", STOPPED)
+        return _complain("Stopped on request; no result was written.", STOPPED)
     except Exception as error:
         progress.end("failed")
         return _complain(f"Stopped by an unexpected error ({type(error).__name__}: {error}). Details: {log}", FAILED)

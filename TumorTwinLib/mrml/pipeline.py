@@ -13,9 +13,9 @@ from typing import Protocol
 from TumorTwinLib.errors import TumorTwinError
 from TumorTwinLib.forecast import Forecast
 from TumorTwinLib.jobs import stages
-from TumorTwinLib.jobs.job_folder import load_patient
 from TumorTwinLib.jobs.observer import Observer
-from TumorTwinLib.jobs.protocol import CALIBRATE, READ
+from TumorTwinLib.jobs.preparation import prepare_patient, starts_from_scans
+from TumorTwinLib.jobs.protocol import CALIBRATE, FORECAST, IMAGING, READ, SEGMENT
 from TumorTwinLib.jobs.protocol import STAGES as JOB_STAGES
 from TumorTwinLib.jobs.protocol import Progress as JobProgress
 from TumorTwinLib.jobs.spec import JobSpec
@@ -51,7 +51,16 @@ class Progress(Protocol):
         """How far the running stage is: 0 to 1, or None while that is not known."""
 
 
-STAGES = (*JOB_STAGES.values(), "Building the scene", "Drawing pictures", "Saving")
+SCENE, PICTURES, SAVING = "Building the scene", "Drawing pictures", "Saving"
+
+
+def stage_titles(job: JobSpec) -> tuple[str, ...]:
+    """What a job of this kind goes through."""
+    if starts_from_scans(job, Path()):
+        first = [READ, IMAGING, SEGMENT]
+    else:
+        first = [READ] if job.segmentation_model is None else [READ, SEGMENT]
+    return (*(JOB_STAGES[stage] for stage in (*first, CALIBRATE, FORECAST)), SCENE, PICTURES, SAVING)
 
 
 def run_job(job: JobSpec, out: Path, progress: Progress) -> Outcome:
@@ -66,17 +75,17 @@ def run_job(job: JobSpec, out: Path, progress: Progress) -> Outcome:
     if job.patient is None or job.horizon_days is None:
         raise TumorTwinError("A batch job needs a patient's files and a horizon: give --patient and --horizon-days.")
     check_out_folder(out, Path(job.patient))
-    outcome = compute(job, progress)
+    outcome = compute(job, progress, out.with_name(f"{out.name}-imaging"))
     forecast = outcome.forecast
     assert forecast is not None
-    _begin(progress, STAGES[3])
+    _begin(progress, SCENE)
     visits, nodes = show(outcome.patient, forecast)
     with filling(out) as folder:
-        _begin(progress, STAGES[4])
+        _begin(progress, PICTURES)
         figures = draw(folder, forecast, visits, nodes, progress)
         if not figures:
             outcome = replace(outcome, notices=(*outcome.notices, NO_PICTURES))
-        _begin(progress, STAGES[5])
+        _begin(progress, SAVING)
         save_scene(folder / "forecast.mrb")
         write_tables(folder, forecast)
         write_report(forecast, folder / "report.html", figures, outcome.notices)
@@ -85,11 +94,16 @@ def run_job(job: JobSpec, out: Path, progress: Progress) -> Outcome:
     return outcome
 
 
-def compute(job: JobSpec, progress: Progress) -> Outcome:
-    """Read, calibrate and forecast; no scene is touched and nothing is written."""
+def compute(job: JobSpec, progress: Progress, imaging: Path) -> Outcome:
+    """Read, calibrate and forecast; no scene is touched.
+
+    Args:
+        imaging: folder for what is made of raw scans, and nothing else. It stays, so that a second run need not repeat
+            it.
+    """
     watch = _Watch(progress)
     watch.progress(JobProgress(READ))
-    return stages.compute(job, load_patient(job, Path()), watch)
+    return stages.compute(job, prepare_patient(job, Path(), watch, imaging), watch)
 
 
 class _Watch(Observer):
@@ -105,6 +119,8 @@ class _Watch(Observer):
             _begin(self._progress, JOB_STAGES[progress.stage])
         elif progress.stage == CALIBRATE:  # how many model runs there will be, nobody knows
             self._progress.update(None, f"model run {math.floor(progress.done) + 1}")
+        elif progress.stage in (IMAGING, SEGMENT) and progress.total:
+            self._progress.update(progress.done / progress.total)
         elif progress.total:
             share = progress.done / progress.total
             self._progress.update(share, f"day {progress.done:.0f} of {progress.total:.0f}")

@@ -38,7 +38,7 @@ class StepProgress:
     """How far the pipeline is.
 
     Args:
-        stage: ``IMAGING`` or ``SEGMENTATION``.
+        stage: ``IMAGING``, then ``SEGMENTATION`` with what follows from it.
         step: what is being done, e.g. ``"register 2024-03-05"``.
         done, total: steps of this run that are behind and in all, with the fraction of the running one.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 import tempfile
 from collections.abc import Mapping
@@ -36,6 +37,7 @@ def preprocess(images: Mapping[str, Image], transforms: Any) -> dict[str, Image]
     from monai.transforms import LoadImage, LoadImaged, MapTransform
 
     chosen = {name: image for name, image in images.items() if name in INTENSITY_MODALITIES}
+    transforms = copy.deepcopy(transforms)  # they remember what they were applied to, which is no part of ``described``
     steps = list(transforms.transforms)
     with tempfile.TemporaryDirectory() as folder:
 

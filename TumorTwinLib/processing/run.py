@@ -53,7 +53,7 @@ class PipelineRun:
     ) -> None:
         self._pipeline, self._scans, self._shared = pipeline, scans, shared
         self._tell, self._stop = tell, stop
-        self._behind = 0
+        self._behind, self._stage = 0, IMAGING
         self.computed: list[str] = []
         self.record = Record(output, self._before)
         self._images: dict[tuple[int, str], Step] = {}  # by number of the visit and modality
@@ -70,6 +70,7 @@ class PipelineRun:
             inputs={visit.label: {**visit.hashes, **visit.outlines} for visit in self._scans.visits},
         )
         numbers = range(len(self._scans.visits))
+        self._enter(IMAGING)
         for number in numbers:
             self._align(number)
         for number in numbers:
@@ -77,6 +78,7 @@ class PipelineRun:
                 self._image(number, modality)
         if self._first_with_scans is not None:
             self._brain()
+        self._enter(SEGMENTATION)
         for number in numbers:
             self._segment(number)
         tissues = self._tissues()
@@ -97,9 +99,13 @@ class PipelineRun:
         self.computed.append(name)
         self._say(name, 0.0)
 
+    def _enter(self, stage: str) -> None:
+        """Tells the stage even where all its steps are done already. Tissues and features follow the outlines."""
+        self._stage = stage
+        self._say(stage, 0.0)
+
     def _say(self, name: str, share: float) -> None:
-        stage = SEGMENTATION if name.startswith("segment") else IMAGING
-        self._tell(StepProgress(stage, name, min(self._behind + share, self._total), self._total))
+        self._tell(StepProgress(self._stage, name, min(self._behind + share, self._total), self._total))
 
     def _step(self, name: str, follows_from: Mapping[str, Any], make: Callable[[], Made]) -> Step:
         step = self.record.step(name, follows_from, make)
