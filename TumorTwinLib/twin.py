@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from TumorTwinLib.errors import CancelledError, TumorTwinError
 from TumorTwinLib.forecast import Curve, Forecast, Measurement, ParameterValue
+from TumorTwinLib.geometry import Image
 from TumorTwinLib.inference.calibration import CalibratedParameters
+from TumorTwinLib.inference.posterior import Posterior
 from TumorTwinLib.models.glioblastoma import ReactionDiffusionModel
 from TumorTwinLib.models.observation import ObservedVisit
 from TumorTwinLib.patient import PatientData
 from TumorTwinLib.physics.solver import Solution, SolverSettings, Status, solve
 from TumorTwinLib.physics.trackers import Fields, Tracker
+from TumorTwinLib.treatment.regimens import Regimen
 from TumorTwinLib.version import VERSION
+
+if TYPE_CHECKING:
+    from TumorTwinLib.recommend.comparison import Comparison
+    from TumorTwinLib.recommend.plans import Plan
 
 _CURVE_EVERY_DAYS = 3.0  # fine enough to show the dip of each treatment week
 
@@ -98,6 +107,57 @@ class DigitalTwin:
         if solution.status is Status.CANCELLED:
             raise CancelledError(solution.message)
         return self._forecast(patient, observed, last, recorder, solution)
+
+    def compare(self, regimens: Sequence[Regimen | Plan], horizon_days: float = 180.0, **settings: Any) -> Comparison:
+        """Regimens on the same draws of the posterior, with paired differences, or a statement that none can be told.
+
+        Args:
+            settings: of ``recommend.comparison.compare_regimens``: start, targets, draws, rule and more.
+
+        Raises:
+            TumorTwinError: parameters without a posterior, or what ``compare_regimens`` refuses.
+            CancelledError: stopped on request.
+        """
+        from TumorTwinLib.recommend.comparison import compare_regimens
+
+        return compare_regimens(self._posterior(), regimens, horizon_days, **settings)
+
+    def what_if(self, regimen: Regimen | Plan, horizon_days: float = 180.0, **settings: Any) -> Comparison:
+        """One regimen against no further treatment, as ``compare`` does it."""
+        return self.compare([regimen], horizon_days, **settings)
+
+    def under(
+        self,
+        regimen: Regimen | Plan,
+        *,
+        start: datetime | None = None,
+        targets: Mapping[str, Image] | None = None,
+        days_off: Collection[date] = (),
+    ) -> DigitalTwin:
+        """The twin with a regimen in place of what the record holds after the last visit used: for its ``predict``.
+
+        Args:
+            start, targets, days_off: as in ``compare_regimens``.
+        """
+        from TumorTwinLib.recommend.plans import default_start, make_plan, treated_by
+
+        posterior = self._posterior()
+        decision = posterior.patient.visits[posterior.visits_used[-1]].time
+        plan = make_plan(
+            regimen, posterior.patient, decision, start or default_start(decision), targets=targets, days_off=days_off
+        )
+        treated = treated_by(posterior.patient, decision, plan)
+        simulator = replace(posterior.simulator, patient=treated)
+        return replace(self, parameters=replace(posterior, simulator=simulator).map_estimate)
+
+    def _posterior(self) -> Posterior:
+        result = self.parameters.result if isinstance(self.parameters, CalibratedParameters) else None
+        if not isinstance(result, Posterior):
+            raise TumorTwinError(
+                "Regimens are compared on draws of a posterior, which these parameters do not have: calibrate with "
+                "BayesianCalibration and pass posterior.map_estimate."
+            )
+        return result
 
     def _patient_and_visits(self) -> tuple[PatientData, int]:
         if isinstance(self.parameters, CalibratedParameters) and self.patient is None:

@@ -58,8 +58,8 @@ MAY_IMPORT["processing"] = {
     "errors", "version", "geometry", "volume_files", "roles", "visit_folders", "labels", "imaging", "segmentation",
     "treatment", "patient",
 }  # fmt: skip
-MAY_IMPORT["twin"] = _BELOW_TWIN
-MAY_IMPORT["recommend"] = _BELOW_TWIN | {"twin"}
+MAY_IMPORT["recommend"] = _BELOW_TWIN
+MAY_IMPORT["twin"] = _BELOW_TWIN | {"recommend"}
 MAY_IMPORT["report"] = {"errors", "geometry", "forecast", "metrics", "uncertainty"}
 MAY_IMPORT["jobs"] = _BELOW_TWIN | {"processing", "twin", "recommend", "report"}
 MAY_IMPORT["cohort"] = MAY_IMPORT["jobs"] | {"jobs"}
