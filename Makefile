@@ -7,7 +7,7 @@ RUN := $(VENV)/bin/python
 RECIPE := pyproject.toml TumorTwin/Resources/requirements.txt .ci/setup
 export PYTHON
 
-.PHONY: help setup demo test test-5.12 bench study lint lists sample screenshots clean
+.PHONY: help setup demo test test-5.12 bench study train lint lists sample screenshots clean
 
 help:  ## list the targets
 	@grep -E '^[a-z0-9.-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -43,6 +43,12 @@ bench: $(READY)  ## measure speed, memory and accuracy, then rewrite docs/figure
 study: $(READY)  ## measure accuracy on research data (minutes to hours), then rewrite docs/figures.md
 	@$(RUN) -m pytest -q -m study
 	@$(RUN) -m Testing.Benchmarks.tables
+
+train: export OMP_NUM_THREADS = 1
+train: export PYTHONPATH = $(CURDIR)
+
+train: $(READY)  ## train the shipped brain tumor network anew (two hours; needs the research data)
+	@$(RUN) Resources/Models/training/recipe.py --data $(or $(TUMORTWIN_DATA),../shared/data) --work training
 
 lint: $(READY)  ## style and types
 	@$(RUN) -m ruff check .
