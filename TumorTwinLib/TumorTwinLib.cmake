@@ -20,6 +20,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorTwinLib/imaging/foreground.py
   TumorTwinLib/imaging/itk.py
   TumorTwinLib/imaging/load_visits.py
+  TumorTwinLib/imaging/local_correlation.py
   TumorTwinLib/imaging/modalities.py
   TumorTwinLib/imaging/mutual_information.py
   TumorTwinLib/imaging/registration.py
@@ -71,6 +72,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorTwinLib/jobs/spec.py
   TumorTwinLib/jobs/stages.py
   TumorTwinLib/jobs/steps.py
+  TumorTwinLib/jobs/uncertainty_store.py
   TumorTwinLib/jobs/worker.py
   TumorTwinLib/labels.py
   TumorTwinLib/metrics.py
@@ -111,6 +113,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorTwinLib/mrml/scene_job.py
   TumorTwinLib/mrml/scene_run.py
   TumorTwinLib/mrml/segmentations.py
+  TumorTwinLib/mrml/segmenting.py
   TumorTwinLib/mrml/sequences.py
   TumorTwinLib/mrml/shown_forecast.py
   TumorTwinLib/mrml/shown_patient.py

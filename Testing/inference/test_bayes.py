@@ -106,7 +106,7 @@ def test_progress_runs_through_the_stages(model, patient, memory):
     BayesianCalibration(model, patient, DRAWS, seed=3, memory=memory, on_progress=told.append).run()
     assert list(dict.fromkeys(p.stage for p in told)) == ["search", "most probable", "draws"]
     assert told[-1].done == told[-1].total == DRAWS
-    assert told[-1].best is not None
+    assert told[-1].values is not None
 
 
 def test_the_snippet_of_the_documentation_runs(posterior, model):

@@ -19,6 +19,7 @@ from TumorTwinLib.inference.problem import make_simulator
 from TumorTwinLib.inference.sampling import Draws, StudentProposal, adapted, importance_draws, tempered_draws
 from TumorTwinLib.inference.simulator import Simulator
 from TumorTwinLib.inference.unknowns import Doubts
+from TumorTwinLib.models.parameters import ParameterValues
 from TumorTwinLib.patient import PatientData
 from TumorTwinLib.physics.solver import SolverSettings
 from TumorTwinLib.physics.trackers import Tracker
@@ -36,13 +37,14 @@ class Progress:
     Args:
         stage: ``"search"``, ``"most probable"``, ``"draws"`` or ``"tempering"``.
         done, total: of the stage, in solves; the total of a search is an upper bound.
-        best: the most probable unknowns so far, or None before any.
+        iterations, values: of the most probable parameters so far; None before any.
     """
 
     stage: str
     done: int
     total: int
-    best: Mode | None = None
+    iterations: int = 0
+    values: ParameterValues | None = None
 
 
 @dataclass(eq=False)
@@ -130,7 +132,9 @@ class BayesianCalibration:
         best = hills[0]
         if best.status is not ModeStatus.CANCELLED:
             try:
-                best = climb(fine, best.z, on_step=lambda mode: self._tell("most probable", mode.iterations, 30, mode))
+                best = climb(
+                    fine, best.z, on_step=lambda mode: self._tell("most probable", mode.iterations, 30, fine, mode)
+                )
             except CancelledError:
                 best = replace(best, status=ModeStatus.CANCELLED)
         return best, len(hills), coarse
@@ -142,7 +146,7 @@ class BayesianCalibration:
         def target(stage: str) -> Callable[[np.ndarray], np.ndarray]:
             def log_posterior(z: np.ndarray) -> np.ndarray:
                 possible = simulator.unknowns.possible(z)
-                summaries = simulator.summaries(z, lambda done: self._tell(stage, done, len(z), mode))
+                summaries = simulator.summaries(z, lambda done: self._tell(stage, done, len(z), simulator, mode))
                 missing = possible & np.isnan(summaries).all(axis=1)
                 density = log_prior(z) + simulator.likelihood.log_likelihood(summaries)
                 return np.where(missing, np.nan, density)
@@ -160,9 +164,15 @@ class BayesianCalibration:
             return tempered if tempered.complete else replace(draws, complete=False)
         return draws
 
-    def _tell(self, stage: str, done: int, total: int, best: Mode | None = None) -> None:
-        if self.on_progress is not None:
-            self.on_progress(Progress(stage, done, total, best))
+    def _tell(
+        self, stage: str, done: int, total: int, simulator: Simulator | None = None, best: Mode | None = None
+    ) -> None:
+        if self.on_progress is None:
+            return
+        told = Progress(stage, done, total)
+        if simulator is not None and best is not None:
+            told = replace(told, iterations=best.iterations, values=simulator.unknowns.values(best.z))
+        self.on_progress(told)
 
 
 def laplace_draws(mode: Mode, count: int, seed: int, *, complete: bool) -> Draws:

@@ -197,7 +197,14 @@ class Posterior:
         )  # fmt: skip
 
     def prior_predictive(
-        self, horizon_days: float, output_times: Any = None, *, draws: int = 64, also_days: Any = (), trackers: Any = ()
+        self,
+        horizon_days: float,
+        output_times: Any = None,
+        *,
+        draws: int = 64,
+        on_progress: Any = None,
+        also_days: Any = (),
+        trackers: Any = (),
     ) -> Predictive:
         """The same from draws of the prior: what was expected before any later scan was seen. No fields are kept.
 
@@ -208,7 +215,9 @@ class Posterior:
         simulator = replace(self.simulator, trackers=tuple(trackers))
         rng = np.random.default_rng(self.seed + 2)
         unseen = prior_draws(simulator.unknowns, draws, rng)
-        return predict(simulator, unseen, horizon_days, output_times, draws, rng, also_days=also_days, field_days=())
+        return predict(
+            simulator, unseen, horizon_days, output_times, draws, rng, on_progress, also_days=also_days, field_days=()
+        )
 
     # What a DigitalTwin asks of the calibration its parameters come from.
 

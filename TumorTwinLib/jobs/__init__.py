@@ -8,6 +8,8 @@
       checkpoint/               what a stopped job need not compute again (checkpoint)
       preview/day_0030.npy      what the fit so far would forecast, while it is being fitted
       frames/day_0030.npy       the forecast, as it is being solved (frames)
+      posterior/                of a Bayesian job: draws, weights, priors (inference.posterior_files)
+      uncertainty/              of a Bayesian job: quantiles of the density and probability of tumor (uncertainty_store)
       result.json               how it ended and what was found (result_store)
       log.txt                   what the process had to say
 

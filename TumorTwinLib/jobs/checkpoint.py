@@ -1,4 +1,4 @@
-"""What a stopped job need not compute again: every evaluation of its calibration, a small JSON file each."""
+"""What a stopped job need not compute again: every evaluation of its calibration, a small file each."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from TumorTwinLib.errors import TumorTwinError
 from TumorTwinLib.inference.calibration import Evaluation
 from TumorTwinLib.inference.residuals import Block
-from TumorTwinLib.jobs.files import read_json, write_json
+from TumorTwinLib.jobs.files import read_array, read_json, write_array, write_json
 from TumorTwinLib.jobs.patient_store import patient_digest
 from TumorTwinLib.jobs.spec import JobSpec
 from TumorTwinLib.patient import PatientData
@@ -23,6 +23,7 @@ CHECKPOINT = "checkpoint"
 _NOT_FOR_THE_FIT = (
     "patient", "patient_id", "horizon_days", "output_days", "frame_every_days", "parameters",
     "segmentation_model", "label_convention", "interval_days", "mapping",  # what they make is part of the patient
+    "n_samples", "n_futures",  # how many draws, and not what one of them gives
 )  # fmt: skip
 
 
@@ -73,6 +74,39 @@ class EvaluationFolder(MutableMapping[str, Evaluation]):
     def __delitem__(self, key: str) -> None:
         del self._read[key]
         (self._folder / f"{key}.json").unlink()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._read)
+
+    def __len__(self) -> int:
+        return len(self._read)
+
+
+class SummaryFolder(MutableMapping[str, np.ndarray]):
+    """Model runs of a Bayesian calibration in ``checkpoint/<fingerprint>/``, as ``BayesianCalibration`` remembers them.
+
+    Threads may write different ones at the same time. A damaged file counts as absent.
+    """
+
+    def __init__(self, job: Path, fingerprint: str) -> None:
+        self._folder = job / CHECKPOINT / fingerprint
+        self._read: dict[str, np.ndarray] = {}
+        for path in sorted(self._folder.glob("*.npy")):
+            try:
+                self._read[path.stem] = read_array(path)
+            except TumorTwinError:
+                path.unlink()
+
+    def __setitem__(self, key: str, summaries: np.ndarray) -> None:
+        self._read[key] = summaries
+        write_array(self._folder / f"{key}.npy", summaries)
+
+    def __getitem__(self, key: str) -> np.ndarray:
+        return self._read[key]
+
+    def __delitem__(self, key: str) -> None:
+        del self._read[key]
+        (self._folder / f"{key}.npy").unlink()
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._read)

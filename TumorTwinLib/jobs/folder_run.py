@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import logging
+import shutil
 import threading
 import time
 import traceback
@@ -27,9 +28,11 @@ from TumorTwinLib.jobs.spec import read_spec
 
 if TYPE_CHECKING:
     from TumorTwinLib.inference.calibration import FitSoFar, MapResult
+    from TumorTwinLib.inference.posterior import Posterior
 
 logger = logging.getLogger("TumorTwin.jobs")
 
+POSTERIOR_FOLDER = "posterior"  # as ``inference.posterior_files.load_posterior`` reads it
 _STORAGE_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -88,7 +91,7 @@ class FolderRun(Observer):
         spec = read_spec(self._folder)
         self._emit(Progress(READ))
         # Half a second to import, during which a request to stop is already heard.
-        from TumorTwinLib.jobs.checkpoint import EvaluationFolder, fingerprints
+        from TumorTwinLib.jobs.checkpoint import EvaluationFolder, SummaryFolder, fingerprints
         from TumorTwinLib.jobs.preparation import prepare_patient
         from TumorTwinLib.jobs.stages import compute
 
@@ -101,8 +104,10 @@ class FolderRun(Observer):
                 self._emit(frame)
             return finished
         (self._folder / RESULT_FILE).unlink(missing_ok=True)
+        shutil.rmtree(self._folder / POSTERIOR_FOLDER, ignore_errors=True)
         self._result = replace(self._result, fingerprint=whole, patient_id=patient.patient_id)
-        outcome = compute(spec, patient, self, EvaluationFolder(self._folder, fit))
+        memory = (SummaryFolder if spec.bayesian else EvaluationFolder)(self._folder, fit)
+        outcome = compute(spec, patient, self, memory)
         return replace(self._result, forecast=outcome.forecast, notices=outcome.notices)
 
     def _go_on(self) -> None:
@@ -165,6 +170,11 @@ class FolderRun(Observer):
     def calibrated(self, fit: MapResult) -> None:
         self._result = replace(self._result, fit=FitSummary.of(fit))
 
+    def sampled(self, posterior: Posterior) -> None:
+        posterior.save(self._folder / POSTERIOR_FOLDER)
+        summary, fit = posterior.summary(), FitSummary.of_posterior(posterior)
+        self._result = replace(self._result, fit=fit, posterior=summary)
+
     def frame(self, day: float, cellularity: np.ndarray, grid: Grid, *, preview: bool) -> None:
         if preview not in self._frames:
             self._frames[preview] = FrameFolder(self._folder, grid, self._result.fingerprint, preview=preview)
@@ -197,6 +207,8 @@ def _message(ending: Ending, result: JobResult, frames: Sequence[Frame]) -> str:
         return "Done."
     if frames:
         return f"Stopped on request; the forecast up to day {frames[-1].day:.0f} is kept."
+    if result.posterior is not None:
+        return "Stopped on request; the best posterior so far is kept."
     if result.fit is not None:
         return "Stopped on request; the best fit so far is kept."
     return "Stopped on request before anything was found."

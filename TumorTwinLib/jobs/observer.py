@@ -11,6 +11,7 @@ from TumorTwinLib.jobs.protocol import Progress
 
 if TYPE_CHECKING:
     from TumorTwinLib.inference.calibration import FitSoFar, MapResult
+    from TumorTwinLib.inference.posterior import Posterior
 
 
 class Observer:
@@ -26,6 +27,9 @@ class Observer:
 
     def calibrated(self, fit: MapResult) -> None:
         """Once, when the calibration is done."""
+
+    def sampled(self, posterior: Posterior) -> None:
+        """Once, when the posterior is there, also the best so far of one that was stopped."""
 
     def frame(self, day: float, cellularity: np.ndarray, grid: Grid, *, preview: bool) -> None:
         """At every day of the forecast as it is solved, (ni, nj, nk); before that, of previews of the fit so far."""

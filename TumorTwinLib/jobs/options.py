@@ -76,6 +76,19 @@ class JobOption:
 
 JOB_OPTIONS = [
     JobOption(
+        "bayesian", "With uncertainty",
+        "Sample the posterior: intervals, maps of probability, and what the scans tell; takes some minutes more.",
+        FORECAST, Flag(),
+    ),
+    JobOption(
+        "n_samples", "Posterior draws", "Of a run with uncertainty: each is one run of the model.", ADVANCED,
+        Number(1000, 100, 20000),
+    ),
+    JobOption(
+        "n_futures", "Futures", "Of a run with uncertainty: draws that intervals and maps are made of.", ADVANCED,
+        Number(128, 16, 1024),
+    ),
+    JobOption(
         "seed", "Random seed", "Of everything random in a run; the same seed gives the same result.", ADVANCED,
         Number(0, 0, 2**31 - 1),
     ),

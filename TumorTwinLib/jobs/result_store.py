@@ -18,9 +18,17 @@ from TumorTwinLib.jobs.files import inside, read_array, read_json, write_json
 from TumorTwinLib.jobs.frames import Frame, FrameFolder
 from TumorTwinLib.jobs.protocol import Ending
 from TumorTwinLib.jobs.steps import run_through
+from TumorTwinLib.jobs.uncertainty_store import (
+    reading_uncertainty,
+    summary_from_dict,
+    summary_to_dict,
+    write_uncertainty,
+)
+from TumorTwinLib.uncertainty import PosteriorSummary
 
 if TYPE_CHECKING:
     from TumorTwinLib.inference.calibration import MapResult
+    from TumorTwinLib.inference.posterior import Posterior
 
 RESULT_FILE = "result.json"
 
@@ -67,6 +75,17 @@ class FitSummary:
             fit.log_covariance, dict(fit.noise), dict(fit.independent_share), fit.visits_used, fit.history,
         )  # fmt: skip
 
+    @classmethod
+    def of_posterior(cls, posterior: Posterior) -> FitSummary:
+        """The most probable parameters of a posterior, and the covariance of its draws."""
+        logs = np.log(np.stack(list(posterior.samples.values()), axis=1))
+        rest = logs - posterior.weights @ logs
+        return cls(
+            FitStatus[posterior.mode.status.name], posterior.parameter_values(), dict(posterior.root_mean_square),
+            posterior.iterations, posterior.names, rest.T @ (rest * posterior.weights[:, None]),
+            visits_used=posterior.visits_used,
+        )  # fmt: skip
+
     def to_dict(self) -> dict[str, Any]:
         covariance = None if self.log_covariance is None else self.log_covariance.tolist()
         return asdict(self) | {"status": self.status.name.lower(), "log_covariance": covariance}
@@ -94,6 +113,7 @@ class JobResult:
         frames: days of the forecast that were solved, also of a stopped one.
         notices: sentences the user should see.
         seconds: that this run took.
+        posterior: of a Bayesian calibration, also one that was stopped; all of it is in the folder ``posterior/``.
     """
 
     ending: Ending
@@ -105,6 +125,7 @@ class JobResult:
     frames: tuple[Frame, ...] = ()
     notices: tuple[str, ...] = ()
     seconds: float = 0.0
+    posterior: PosteriorSummary | None = None
 
 
 def write_result(folder: Path, result: JobResult) -> None:
@@ -114,6 +135,7 @@ def write_result(folder: Path, result: JobResult) -> None:
         "fingerprint": result.fingerprint,
         "patient_id": result.patient_id,
         "fit": None if result.fit is None else result.fit.to_dict(),
+        "posterior": None if result.posterior is None else summary_to_dict(result.posterior),
         "forecast": None if result.forecast is None else _write_forecast(folder, result),
         "frames": [asdict(frame) for frame in result.frames],
         "notices": list(result.notices),
@@ -136,7 +158,10 @@ def reading_result(folder: Path) -> Generator[None, None, JobResult]:
     path = folder / RESULT_FILE
     data = read_json(path)
     try:
-        forecast = None if data["forecast"] is None else (yield from _reading_forecast(folder, data["forecast"]))
+        posterior = None if data["posterior"] is None else summary_from_dict(data["posterior"])
+        forecast = None
+        if data["forecast"] is not None:
+            forecast = yield from _reading_forecast(folder, data["forecast"], posterior)
         return JobResult(
             Ending(data["ending"]),
             data["message"],
@@ -147,6 +172,7 @@ def reading_result(folder: Path) -> Generator[None, None, JobResult]:
             tuple(Frame(**frame) for frame in data["frames"]),
             tuple(data["notices"]),
             data["seconds"],
+            posterior,
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise TumorTwinError(f"{path} is no result of this TumorTwin ({error!r}): run the job again.") from error
@@ -180,16 +206,22 @@ def _write_forecast(folder: Path, result: JobResult) -> dict[str, Any]:
         "measurements": [asdict(measurement) for measurement in forecast.measurements],
         "parameters": [asdict(parameter) for parameter in forecast.parameters],
         "provenance": dict(forecast.provenance),
+        "uncertainty": None if forecast.uncertainty is None else write_uncertainty(folder, forecast.uncertainty),
     }
 
 
-def _reading_forecast(folder: Path, data: Mapping[str, Any]) -> Generator[None, None, Forecast]:
+def _reading_forecast(
+    folder: Path, data: Mapping[str, Any], posterior: PosteriorSummary | None
+) -> Generator[None, None, Forecast]:
     curve = data["curve"]
     grid = Grid.from_dict(data["grid"])
     cellularity = np.empty((len(data["cellularity"]), *grid.shape), np.float32)
     for number, file in enumerate(data["cellularity"]):
         cellularity[number] = read_array(inside(folder, file))
         yield
+    uncertainty = None
+    if data["uncertainty"] is not None:
+        uncertainty = yield from reading_uncertainty(folder, data["uncertainty"])
     return Forecast(
         patient_id=data["patient_id"],
         start=datetime.fromisoformat(data["start"]),
@@ -206,6 +238,8 @@ def _reading_forecast(folder: Path, data: Mapping[str, Any]) -> Generator[None, 
         measurements=tuple(Measurement(**measurement) for measurement in data["measurements"]),
         parameters=_parameters(data["parameters"]),
         provenance=data["provenance"],
+        posterior=posterior,
+        uncertainty=uncertainty,
     )
 
 

@@ -47,6 +47,10 @@ class JobSpec:
         label_convention: of label maps among raw scans (``labels.CONVENTIONS``); None is guessed.
         interval_days: between visits of raw scans that have no dates; None is assumed, and said.
         mapping: file that says which series of raw scans is what (``imaging.scan_index``); None takes the proposal.
+        bayesian: sample the posterior of everything unknown and forecast with intervals, instead of the most probable
+            parameters alone (docs/uncertainty.md).
+        n_samples: weighted draws of the posterior, each a run of the model.
+        n_futures: of them, run into the future for intervals and maps.
 
     Raises:
         TumorTwinError: a value that cannot be worked with, in one sentence.
@@ -68,6 +72,9 @@ class JobSpec:
     label_convention: str | None = None
     interval_days: float | None = None
     mapping: str | None = None
+    bayesian: bool = False
+    n_samples: int = 1000
+    n_futures: int = 128
     schema_version: int = SCHEMA_VERSION
 
     def __post_init__(self) -> None:
@@ -79,7 +86,8 @@ class JobSpec:
         self._convert(_text, "patient", "patient_id", "cancer", "device")
         self._convert(_text, "segmentation_model", "label_convention", "mapping")
         self._convert(_number, "interval_days", "horizon_days", "frame_every_days", "resolution_mm", "tolerance")
-        self._convert(_integer, "calibration_visits", "seed")
+        self._convert(_integer, "calibration_visits", "seed", "n_samples", "n_futures")
+        self._convert(_flag, "bayesian")
         self._convert(_numbers, "output_days")
         self._convert(_values, "parameters")
         find_cancer(self.cancer)
@@ -89,6 +97,11 @@ class JobSpec:
                 raise TumorTwinError(f"{name} is {getattr(self, name):g}: give a number above zero.")
         if self.calibration_visits is not None and self.calibration_visits < 1:
             raise TumorTwinError(f"calibration_visits is {self.calibration_visits}: give at least 1, or leave it out.")
+        for name in ("n_samples", "n_futures"):
+            if getattr(self, name) < 1:
+                raise TumorTwinError(f"{name} is {getattr(self, name)}: give at least 1.")
+        if self.bayesian and self.parameters:
+            raise TumorTwinError("With known parameters there is nothing to sample: leave out parameters or bayesian.")
         if self.horizon_days is None and self.parameters:
             raise TumorTwinError("With known parameters and no horizon there is nothing to do: give horizon_days.")
         if not _DEVICE.fullmatch(self.device):
@@ -162,6 +175,12 @@ def _text(name: str, value: object) -> str:
         value = str(value)
     if not isinstance(value, str) or not value.strip():
         raise TumorTwinError(f"{name} is {value!r}: give text.")
+    return value
+
+
+def _flag(name: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise TumorTwinError(f"{name} is {value!r}: give true or false.")
     return value
 
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from TumorTwinLib.errors import CancelledError
 from TumorTwinLib.forecast import Forecast
-from TumorTwinLib.inference.calibration import Evaluation, FitSoFar, MapCalibration, MapResult
+from TumorTwinLib.inference.calibration import FitSoFar, MapCalibration, MapResult
 from TumorTwinLib.inference.least_squares import FitStatus
+from TumorTwinLib.inference.posterior import Posterior
+from TumorTwinLib.jobs.bayesian import posterior_notices, sample, with_uncertainty
 from TumorTwinLib.jobs.observer import Observer
-from TumorTwinLib.jobs.protocol import CALIBRATE, FORECAST, Progress
+from TumorTwinLib.jobs.protocol import CALIBRATE, FORECAST, PREDICT, Progress
 from TumorTwinLib.jobs.spec import JobSpec
 from TumorTwinLib.models.registry import find_cancer
 from TumorTwinLib.patient import PatientData
@@ -32,7 +35,7 @@ class Outcome:
     """What a job found. Each part is None where the job was stopped before, or did not ask for it."""
 
     patient: PatientData
-    fit: MapResult | None
+    fit: MapResult | Posterior | None
     forecast: Forecast | None
     notices: tuple[str, ...]
 
@@ -41,12 +44,12 @@ def compute(
     spec: JobSpec,
     patient: PatientData,
     observer: Observer,
-    memory: MutableMapping[str, Evaluation] | None = None,
+    memory: MutableMapping[str, Any] | None = None,
 ) -> Outcome:
     """Calibrate and forecast.
 
     Args:
-        memory: of the calibration; one that is kept lets a job that was stopped continue.
+        memory: of the calibration, whichever it is; one that is kept lets a job that was stopped continue.
 
     Raises:
         TumorTwinError: with one sentence for the user.
@@ -57,7 +60,7 @@ def compute(
 
 class _Computation:
     def __init__(
-        self, spec: JobSpec, patient: PatientData, observer: Observer, memory: MutableMapping[str, Evaluation]
+        self, spec: JobSpec, patient: PatientData, observer: Observer, memory: MutableMapping[str, Any]
     ) -> None:
         self._spec, self._patient, self._observer, self._memory = spec, patient, observer, memory
         self._settings = SolverSettings(tolerance=spec.tolerance, device=spec.device)
@@ -84,8 +87,21 @@ class _Computation:
             raise CancelledError("Stopped on request; what was complete has been kept.")
         self._observer.progress(Progress(stage, metrics=self._metrics))
 
-    def _calibrate(self) -> MapResult:
+    def _calibrate(self) -> MapResult | Posterior:
         self._enter(CALIBRATE)
+        fit: MapResult | Posterior
+        if self._spec.bayesian:
+            fit = sample(self._spec, self._model, self._patient, self._observer, self._memory)
+            notices = posterior_notices(fit.summary())
+        else:
+            fit = self._most_probable()
+            notices = fit_notices(fit)
+        for notice in notices:
+            self._notices.append(notice)
+            self._observer.warning(notice)
+        return fit
+
+    def _most_probable(self) -> MapResult:
         clock = _CalibrationClock(self._observer, self._metrics)
         fit = MapCalibration(
             self._model, self._patient, visits=self._spec.calibration_visits, settings=self._settings,
@@ -95,9 +111,6 @@ class _Computation:
         if fit.status is FitStatus.CANCELLED:
             raise CancelledError("Stopped on request; the best fit until then has been kept.")
         self._observer.calibrated(fit)
-        for notice in fit_notices(fit):
-            self._notices.append(notice)
-            self._observer.warning(notice)
         return fit
 
     def _on_iteration(self, fit: FitSoFar, clock: _CalibrationClock) -> None:
@@ -123,7 +136,7 @@ class _Computation:
         )  # fmt: skip
         self._predict(twin, [self._cancel], preview=True)
 
-    def _forecast(self, fit: MapResult | None) -> Forecast:
+    def _forecast(self, fit: MapResult | Posterior | None) -> Forecast:
         self._enter(FORECAST)
         twin = DigitalTwin(
             self._model, self._spec.parameters if fit is None else fit.map_estimate, settings=self._settings,
@@ -138,7 +151,11 @@ class _Computation:
             "treatment events": len(patient.treatments),
         }
         provenance = {**forecast.provenance, "seed": spec.seed, "device": spec.device, "inputs": inputs}
-        return replace(forecast, provenance=provenance)
+        forecast = replace(forecast, provenance=provenance)
+        if not isinstance(fit, Posterior):
+            return forecast
+        self._enter(PREDICT)
+        return with_uncertainty(forecast, fit, spec, self._observer)
 
     def _predict(self, twin: DigitalTwin, trackers: list[Tracker], *, preview: bool) -> Forecast:
         assert self._spec.horizon_days is not None
