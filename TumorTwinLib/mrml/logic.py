@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from TumorTwinLib.jobs.runner import JobHandle
     from TumorTwinLib.mrml.scene_job import SceneJob
     from TumorTwinLib.mrml.scene_run import JobStarter, RunResult
+    from TumorTwinLib.mrml.segmenting import SegmentedNodes
 
 
 class TumorTwinLogic:
@@ -147,6 +148,34 @@ class TumorTwinLogic:
         fit = parameters.fit if isinstance(parameters, RunResult) else None
         values = _values(parameters) if fit is None else fit.values
         return self._runThrough(job.changed(parameters=values), onProgress, fit)
+
+    def segment(
+        self,
+        *,
+        t1: Any = None,
+        t1ce: Any = None,
+        t2: Any = None,
+        flair: Any = None,
+        brainMask: Any = None,
+        model: str = "tumortwin_brain",
+        device: str = "auto",
+        onProgress: Callable[[float], None] | None = None,
+    ) -> SegmentedNodes:
+        """Outline the tumor of one visit with a network, here and now: a segmentation, a table, probability volumes.
+
+        Args:
+            t1, t1ce, t2, flair: volume nodes, aligned, on any grids.
+            brainMask: segmentation or volume node; by default the brain is found in the scans.
+            model: name in ``TumorTwinLib.segmentation.registry``.
+            onProgress: told the share done, 0 to 1.
+
+        Raises:
+            TumorTwinError: with one sentence for the user. The scene is then as it was.
+        """
+        from TumorTwinLib.mrml.segmenting import segment_nodes
+
+        volumes = {"T1": t1, "T1CE": t1ce, "T2": t2, "FLAIR": flair}
+        return segment_nodes(volumes, model, brain_mask=brainMask, device=device, on_progress=onProgress)
 
     def _runThrough(self, job, onProgress, fit=None) -> RunResult:
         from TumorTwinLib.jobs.conversation import State

@@ -102,6 +102,15 @@ def _time(value, number: int) -> datetime:
         ) from None
 
 
+def brain_from_node(node) -> Image:
+    """A brain mask: label or scalar volume (above 0 is brain), or a segmentation with a brain segment.
+
+    Raises:
+        TumorTwinError: none is given, or the segmentation has several segments and none is the brain.
+    """
+    return _mask(node, "brain")
+
+
 def _mask(node, region: str) -> Image:
     if node is None:
         raise TumorTwinError(f"No {region} mask is selected: choose a label volume or a segmentation.")

@@ -37,11 +37,12 @@ class PatientNodes:
     tissues: dict[str, Any] = field(default_factory=dict)
 
     def anatomy(self, day: float):
-        """The volume to look at on a day: the latest anatomy seen by then, of other images only without any."""
+        """The volume to look at on a day: the latest anatomy seen by then, of other images only without any; a tissue
+        map of a patient of outlines alone."""
         structural = [visit for visit in self.visits if any(name in visit.images for name in ANATOMY)]
         seen = structural or [visit for visit in self.visits if visit.images]
         if not seen:
-            return None
+            return next(iter(self.tissues.values()), None)
         images = ([visit for visit in seen if visit.day <= day] or seen[:1])[-1].images
         return next((images[name] for name in ANATOMY if name in images), next(iter(images.values())))
 
@@ -53,7 +54,8 @@ def show_patient(
 
     Args:
         modalities: images shown of each visit; a visit with none of them shows its first image.
-        show_tissues: add the tissue maps, so that the scene holds all that a run needs.
+        show_tissues: add the tissue maps, so that the scene holds all that a run needs. A patient of outlines alone
+            gets them in any case, as anatomy.
     """
     nodes = RunNodes(patient.patient_id, VISITS_RUN)
     visits = []
@@ -75,7 +77,7 @@ def show_patient(
         visits.append(VisitNodes(day, images, segmentation))
     brain = _show_brain(nodes, patient.brain_mask)
     tissues = {}
-    if show_tissues:
+    if show_tissues or not any(visit.images for visit in patient.visits):
         tissues = {
             name: _show_image(nodes, f"tissue/{name}", term_for(name).name, image)
             for name, image in patient.tissues.items()
