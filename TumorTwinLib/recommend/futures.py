@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -22,7 +23,9 @@ from TumorTwinLib.recommend.progression import ProgressionRule
 from TumorTwinLib.segmentation.shape import axial_diameters
 
 _GROWTH_DAYS = 30.0  # over which growth is one number, as in the posterior's own forecasts
-_CHUNK = 4  # members solved in one pass; more share less of the cache
+# Members solved in one pass: on large grids more would share less of the cache, on small ones fewer would be mostly
+# bookkeeping.
+_LEAST_CHUNK, _LARGEST_CHUNK, _CHUNK_VOXELS = 4, 16, 200_000
 _STIFF = "diffusivity_mm2_per_day"
 
 
@@ -103,9 +106,11 @@ def run_plans(
     if _STIFF in simulator.unknowns.parameters:  # the stiffest draw sets the work of its chunk
         order = np.argsort(draws.z[:, simulator.unknowns.column(_STIFF)], kind="stable")
     settings = settings or simulator.settings
+    voxels = math.prod(simulator.model.grid.shape)
+    size = min(_LARGEST_CHUNK, max(_LEAST_CHUNK, _CHUNK_VOXELS // voxels))
 
     def run(start: int) -> int:
-        chunk = order[start : start + _CHUNK]
+        chunk = order[start : start + size]
         members = [simulator.unknowns.values(one) for one in draws.z[chunk]]
         state, before, diffusivity = until_decision.problem(
             draws.z[chunk], later_growth=(draws.growth_days, draws.growth[chunk])
@@ -133,7 +138,7 @@ def run_plans(
 
     done, total = 0, m * len(plans)
     with ThreadPoolExecutor(max(1, simulator.threads)) as pool:
-        for count in pool.map(run, range(0, m, _CHUNK)):
+        for count in pool.map(run, range(0, m, size)):
             done += count * len(plans)
             if on_progress is not None:
                 on_progress(done, total)
