@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from Testing.processing.bright_network import install_bright_network
+
 
 def entries(box) -> list[str]:
     return [box.itemText(number) for number in range(box.count)]
@@ -33,26 +35,28 @@ def test_a_new_cancer_appears_and_is_kept(host, reloaded, monkeypatch):
     assert ui.cancerCombo.currentText == "Lung metastasis"
 
 
-def test_without_models_the_row_says_that_segmentations_are_used(ui):
-    assert entries(ui.segmentationModelCombo) == ["Use the segmentations of the visits"]
-    assert not ui.segmentationModelCombo.isEnabled()
-    assert "the segmentation of each visit is used" in ui.segmentationModelCombo.toolTip
+def test_the_models_of_the_brain_are_offered_after_the_segmentations_of_the_visits(ui):
+    offered = entries(ui.segmentationModelCombo)
+    assert offered[0] == "Use the segmentations of the visits"
+    assert offered[1].startswith("TumorTwin brain tumor")
+    assert not any("pancreas" in entry.lower() or "prostate" in entry.lower() for entry in offered)
+    own = next(entry for entry in offered if "nnU-Net" in entry)
+    assert own.endswith(("(needs package)", "(needs file)"))
+    assert ui.segmentationModelCombo.isEnabled()
 
 
-def test_a_segmentation_model_appears_and_is_kept(host, reloaded, monkeypatch):
-    from TumorTwinLib.segmentation import registry
-
-    model = registry.SegmentationModel("SegResNet", "Needs T1, T1CE, T2 and FLAIR.")
-    monkeypatch.setitem(registry.SEGMENTATION_MODELS, "segresnet", model)
+def test_an_installed_model_appears_is_kept_and_reaches_the_job(host, reloaded, tmp_path, monkeypatch):
+    pytest.importorskip("monai")
+    monkeypatch.setenv("TUMORTWIN_MODELS", str(tmp_path / "models"))
+    install_bright_network()
     ui = reloaded()
-    host.click(ui.addVisitButton)
-    assert "Choose the segmentation of visit 1: the model starts from it." in ui.reasonsLabel.text
-    host.choose(ui.segmentationModelCombo, "SegResNet")
-    assert host.widget.panel.parameters.segmentationModel == "segresnet"
+    host.choose(ui.segmentationModelCombo, "Bright")
+    panel = host.widget.panel
+    assert panel.parameters.segmentationModel == "bright"
     host.process_events()
-    assert ui.segmentationModelCombo.currentText == "SegResNet"
-    assert "Choose the segmentation" not in ui.reasonsLabel.text
-    assert "Choose an image of visit 1 to segment." in ui.reasonsLabel.text
+    assert ui.segmentationModelCombo.currentText == "Bright"
+    assert "Bright on FLAIR." in ui.segmentationModelCombo.toolTip
+    assert panel.runActions._spec().segmentation_model == "bright"
 
 
 def test_a_model_that_is_not_here_falls_back_to_the_segmentations(ui, host, panel):

@@ -10,7 +10,7 @@ from slicer.i18n import tr as _
 from TumorTwinLib.errors import TumorTwinError
 from TumorTwinLib.models.registry import CANCERS
 from TumorTwinLib.patient.treatment_entry import parse_time
-from TumorTwinLib.segmentation.registry import SEGMENTATION_MODELS
+from TumorTwinLib.segmentation.registry import READY, SegmentationModel, segmentation_models
 from TumorTwinLib.treatment import regimens
 from TumorTwinLib.treatment.events import TreatmentEvent
 from TumorTwinLib.treatment.regimens import Regimen
@@ -39,12 +39,10 @@ class Choices:
         for name, cancer in CANCERS.items():
             ui.cancerCombo.addItem(cancer.title, name)
         ui.segmentationModelCombo.addItem(_("Use the segmentations of the visits"), _EXISTING)
-        for name, model in SEGMENTATION_MODELS.items():
-            ui.segmentationModelCombo.addItem(model.title, name)
-        ui.segmentationModelCombo.setEnabled(bool(SEGMENTATION_MODELS))
-        if not SEGMENTATION_MODELS:
-            tip = _("No segmentation model is installed: the segmentation of each visit is used.")
-            ui.segmentationModelCombo.setToolTip(tip)
+        self.models = segmentation_models(organ="brain")
+        for name, model in self.models.items():
+            title = model.title if model.state == READY else f"{model.title} ({model.state})"
+            ui.segmentationModelCombo.addItem(title, name)
         self._regimensOf = ""  # the cancer whose regimens are listed
         try:
             regimens.add_user_regimens()
@@ -59,6 +57,9 @@ class Choices:
         """Select what is chosen; nobody is told."""
         self.ui.cancerCombo.setCurrentIndex(self.ui.cancerCombo.findData(cancer))
         index = self.ui.segmentationModelCombo.findData(segmentationModel)
+        model = self.models.get(segmentationModel)
+        tip = _("Where the tumor outlines come from.")
+        self.ui.segmentationModelCombo.setToolTip(" ".join(filter(None, [tip, *_about(model)])))
         self.ui.segmentationModelCombo.setCurrentIndex(max(index, 0))  # a scene may name a model that is not here
         if cancer != self._regimensOf:
             self._regimensOf = cancer
@@ -100,3 +101,7 @@ class Choices:
     def _regimenEvents(self) -> Sequence[TreatmentEvent]:
         start = parse_time(self.ui.regimenStartEdit.text, _("The regimen"))
         return self._regimen().events(start)
+
+
+def _about(model: SegmentationModel | None) -> tuple[str, ...]:
+    return () if model is None else (model.description, model.advice)

@@ -10,7 +10,6 @@ from slicer.i18n import tr as _
 
 from TumorTwinLib.mrml.patient_selection import PatientSelection, load, store
 from TumorTwinLib.mrml.shown_forecast import find_forecast
-from TumorTwinLib.segmentation.registry import SEGMENTATION_MODELS
 from TumorTwinLib.treatment.events import TreatmentEvent
 from TumorTwinPanel.advanced_view import AdvancedView
 from TumorTwinPanel.choices import Choices
@@ -120,7 +119,7 @@ class Panel:
         self.advanced.show(self.parameters.cancer)
         self.options.show(self.parameters.options, self.parameters.cancer)
         self.refreshResults()
-        segments = self.parameters.segmentationModel in SEGMENTATION_MODELS
+        segments = self.parameters.segmentationModel in self.choices.models
         reasons = [*missingInputs(selection, segments), *treatmentProblems(self.parameters.treatments)]
         self.runActions.show(ready=not reasons)
         if not self.runActions.control.busy:

@@ -14,7 +14,6 @@ from TumorTwinLib.jobs.result_store import read_result
 from TumorTwinLib.jobs.spec import JobSpec
 from TumorTwinLib.jobs.steps import run_through
 from TumorTwinLib.report.html import write_report
-from TumorTwinLib.segmentation.registry import SEGMENTATION_MODELS
 from TumorTwinPanel.advanced_view import device
 from TumorTwinPanel.job_folders import continuedJobFolder, deleteFinishedJobs
 from TumorTwinPanel.option_rows import optionValues
@@ -61,7 +60,7 @@ class RunActions:
     def _spec(self) -> JobSpec:
         parameters = self.panel.parameters
         model = parameters.segmentationModel
-        segmentation = {"segmentation_model": model} if model in SEGMENTATION_MODELS else {}
+        segmentation = {"segmentation_model": model} if model in self.panel.choices.models else {}
         return JobSpec(
             cancer=parameters.cancer,
             horizon_days=float(parameters.horizonDays),

@@ -13,10 +13,9 @@ from TumorTwinLib.errors import TumorTwinError
 from TumorTwinLib.jobs.conversation import Listener, State
 from TumorTwinLib.jobs.frames import Frame
 from TumorTwinLib.jobs.job_folder import write_job
-from TumorTwinLib.jobs.protocol import CALIBRATE, FORECAST, READ, Progress
+from TumorTwinLib.jobs.protocol import CALIBRATE, FORECAST, IMAGING, READ, SEGMENT, Progress
 from TumorTwinLib.jobs.result_store import JobResult
 from TumorTwinLib.jobs.spec import JobSpec
-from TumorTwinLib.models.registry import find_cancer
 from TumorTwinLib.mrml.forecast import showing_forecast
 from TumorTwinLib.mrml.live_forecast import LiveForecast
 from TumorTwinLib.mrml.patient import reading_patient
@@ -48,7 +47,7 @@ def writingJob(request: RunRequest) -> Generator[None, None, None]:
     Raises:
         TumorTwinError: with one sentence naming the node or the folder.
     """
-    needed = find_cancer(request.spec.cancer).images
+    needed = request.spec.images_needed
     visits = [
         {
             "time": visit.time,
@@ -227,7 +226,13 @@ class RunControl:
 
 
 def _stageTitle(stage: str) -> str:
-    titles = {READ: _("Reading the patient"), CALIBRATE: _("Calibrating"), FORECAST: _("Forecasting")}
+    titles = {
+        READ: _("Reading the patient"),
+        IMAGING: _("Preparing the scans"),
+        SEGMENT: _("Outlining tumor and tissues"),
+        CALIBRATE: _("Calibrating"),
+        FORECAST: _("Forecasting"),
+    }
     return titles.get(stage, stage)
 
 

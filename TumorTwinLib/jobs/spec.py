@@ -134,6 +134,20 @@ class JobSpec:
         count = math.ceil(self.horizon_days / self.frame_every_days - 1e-9)
         return (*(number * self.frame_every_days for number in range(1, count)), self.horizon_days)
 
+    @property
+    def images_needed(self) -> tuple[str, ...]:
+        """Modalities that the job reads of each visit: the cancer's model's, and those of the network that outlines.
+
+        Raises:
+            TumorTwinError: there is no such network.
+        """
+        images = find_cancer(self.cancer).images
+        if self.segmentation_model is None:
+            return images
+        from TumorTwinLib.segmentation.store import ModelStore
+
+        return tuple(dict.fromkeys((*images, *ModelStore().description(self.segmentation_model).modalities)))
+
     def to_dict(self) -> dict[str, Any]:
         return asdict(self) | {"output_days": list(self.output_days)}
 

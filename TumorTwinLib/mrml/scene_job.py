@@ -10,7 +10,6 @@ from typing import Any
 from TumorTwinLib.errors import TumorTwinError
 from TumorTwinLib.jobs.job_folder import write_job
 from TumorTwinLib.jobs.spec import JobSpec
-from TumorTwinLib.models.registry import find_cancer
 from TumorTwinLib.mrml.patient import patient_from_nodes
 from TumorTwinLib.mrml.patient_selection import PatientSelection, VisitSelection
 from TumorTwinLib.mrml.scan_finder import find_scans, patients_in_scene
@@ -106,7 +105,7 @@ def prepare_job(
         )
         return SceneJob(spec, read)
     selection = patient if isinstance(patient, PatientSelection) else _named(str(patient))
-    needed = find_cancer(spec.cancer).images
+    needed = spec.images_needed
     visits = [
         {
             "time": visit.time,

@@ -30,18 +30,19 @@ class SegmentationModel:
     advice: str = ""
 
 
-# What the panel's list shows until jobs can run ``segmentation_models``: choosing one there must not be without effect.
-SEGMENTATION_MODELS: dict[str, SegmentationModel] = {}
+def segmentation_models(store: ModelStore | None = None, *, organ: str | None = None) -> dict[str, SegmentationModel]:
+    """The models by the name that jobs use, the default first. Reads a few small files.
 
-
-def segmentation_models(store: ModelStore | None = None) -> dict[str, SegmentationModel]:
-    """The models by the name that jobs use, the default first. Reads a few small files."""
+    Args:
+        organ: only those of it, as in ``ModelDescription.organ``.
+    """
     store = store or ModelStore()
     found = store.descriptions()
     names = sorted(found, key=lambda name: (name != DEFAULT_MODEL, found[name].organ, name))
     return {
         name: SegmentationModel(found[name].title, found[name].summary, *model_state(found[name], store))
         for name in names
+        if organ is None or found[name].organ == organ
     }
 
 
