@@ -15,7 +15,7 @@ from TumorTwinLib.forecast import Forecast
 from TumorTwinLib.jobs import stages
 from TumorTwinLib.jobs.observer import Observer
 from TumorTwinLib.jobs.preparation import prepare_patient, starts_from_scans
-from TumorTwinLib.jobs.protocol import CALIBRATE, FORECAST, IMAGING, READ, SEGMENT
+from TumorTwinLib.jobs.protocol import CALIBRATE, FORECAST, IMAGING, PREDICT, READ, SAMPLE, SEGMENT
 from TumorTwinLib.jobs.protocol import STAGES as JOB_STAGES
 from TumorTwinLib.jobs.protocol import Progress as JobProgress
 from TumorTwinLib.jobs.spec import JobSpec
@@ -60,7 +60,8 @@ def stage_titles(job: JobSpec) -> tuple[str, ...]:
         first = [READ, IMAGING, SEGMENT]
     else:
         first = [READ] if job.segmentation_model is None else [READ, SEGMENT]
-    return (*(JOB_STAGES[stage] for stage in (*first, CALIBRATE, FORECAST)), SCENE, PICTURES, SAVING)
+    last = [CALIBRATE, SAMPLE, PREDICT] if job.bayesian else [CALIBRATE, FORECAST]
+    return (*(JOB_STAGES[stage] for stage in (*first, *last)), SCENE, PICTURES, SAVING)
 
 
 def run_job(job: JobSpec, out: Path, progress: Progress) -> Outcome:
