@@ -6,7 +6,7 @@ an interval of its own. The truth is drawn from the priors that the calibration 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -47,30 +47,48 @@ class VirtualPatient:
     """What is known, and the truth behind it.
 
     Args:
-        changes: the true growth over time.
+        growth: (day, factor) of the true growth rate from that day on.
         final: (1, 1, ni, nj, nk) true cellularity at the last scan.
     """
 
     patient: PatientData
     model: ReactionDiffusionModel
     truth: dict[str, float]
-    changes: tuple[GrowthChange, ...]
+    growth: tuple[tuple[float, float], ...]
     final: np.ndarray
 
-    def time_to_progression(self, plan: Plan) -> float:
-        """True days to progression under a plan, infinite beyond twice the horizon."""
-        days = np.arange(0.0, 2.0 * HORIZON_DAYS + 1.0, EVERY_DAYS)
-        fields = self._solve(self.final, (*HISTORY, *plan.events), DAYS[-1], DAYS[-1] + days)
-        volume = (fields >= LEVELS["whole_level"]).sum(axis=(1, 2, 3)) * self.model.grid.voxel_volume_mm3
-        return float(time_to_progression(days, volume[None].astype(float), RULES["volume"])[0])
+    def times_to_progression(self, plan: Plan, sensitivities: Sequence[float] = (1.0,)) -> np.ndarray:
+        """True days to progression under a plan, infinite beyond twice the horizon.
 
-    def _solve(self, state: np.ndarray, events: Sequence[TreatmentEvent], start: float, days: np.ndarray) -> np.ndarray:
-        values = self.model.values(self.truth)
-        reaction, diffusivity = self.model.dynamics(replace(self.patient, treatments=events), [values])
-        reaction = replace(reaction, changes=self.changes)
-        solution = solve(self.model.physics_domain, state, reaction, diffusivity, days.tolist(), start_day=start,
-                         settings=_ACCURATE)  # fmt: skip
-        return solution.cellularity[:, 0]
+        Args:
+            sensitivities: (E,) to temozolomide, over the true one: as doses so many times as large would act.
+        """
+        days = np.arange(0.0, 2.0 * HORIZON_DAYS + 1.0, EVERY_DAYS)
+        drug = "tmz_sensitivity_per_day"
+        members = [self.truth | {drug: factor * self.truth[drug]} for factor in sensitivities]
+        fields = self.solve(self.final, (*HISTORY, *plan.events), DAYS[-1], DAYS[-1] + days, members)
+        volumes = (fields >= LEVELS["whole_level"]).sum(axis=(2, 3, 4)) * self.model.grid.voxel_volume_mm3
+        return time_to_progression(days, volumes.T.astype(float), RULES["volume"])
+
+    def solve(
+        self,
+        state: np.ndarray,
+        events: Sequence[TreatmentEvent],
+        start: float,
+        days: np.ndarray,
+        members: Sequence[Mapping[str, float]],
+    ) -> np.ndarray:
+        """(n, E, ni, nj, nk) true cellularity at the days, from (1, 1, ni, nj, nk) at the start."""
+        count = len(members)
+        treated = replace(self.patient, treatments=events)
+        reaction, diffusivity = self.model.dynamics(treated, [self.model.values(one) for one in members])
+        rho = self.truth["proliferation_per_day"]
+        changes = [GrowthChange(day, Rate.constant(rho * factor, count)) for day, factor in self.growth]
+        reaction = replace(reaction, changes=tuple(changes))
+        states = np.repeat(state, count, axis=0)
+        return solve(
+            self.model.physics_domain, states, reaction, diffusivity, days.tolist(), start_day=start, settings=_ACCURATE
+        ).cellularity
 
 
 def virtual_patient(seed: int) -> VirtualPatient:
@@ -84,23 +102,23 @@ def virtual_patient(seed: int) -> VirtualPatient:
         first = small.young_tumor(mask.grid, radius_mm=10.0) * mask.array
         scans = [_scan(0.0, first, mask, rng)]
         unseen = small.patient(scans, HISTORY, brain_mask=mask)
-        changes = _growth(truth["proliferation_per_day"], rng)
-        blank = VirtualPatient(unseen, model, truth, changes, first[None, None])
-        fields = blank._solve(first[None, None].astype(float), HISTORY, 0.0, np.array(DAYS[1:]))
+        start = first[None, None].astype(float)
+        blank = VirtualPatient(unseen, model, truth, _growth(rng), start)
+        fields = blank.solve(start, HISTORY, 0.0, np.array(DAYS[1:]), [truth])[:, 0]
         seen = [float((u > LEVELS["whole_level"]).sum()) * voxel_mm3 for u in fields]
         if min(seen) > _VISIBLE_MM3 and max(seen) < 0.5 * mask.array.sum() * voxel_mm3:
             break
     scans += [_scan(day, u, mask, rng) for day, u in zip(DAYS[1:], fields, strict=True)]
     patient = small.patient(scans, HISTORY, brain_mask=mask)
-    return VirtualPatient(patient, model, truth, changes, fields[-1][None, None].astype(float))
+    return replace(blank, patient=patient, final=fields[-1][None, None].astype(float))
 
 
-def _growth(rho: float, rng: np.random.Generator) -> tuple[GrowthChange, ...]:
+def _growth(rng: np.random.Generator) -> tuple[tuple[float, float], ...]:
     """An Ornstein-Uhlenbeck log growth rate as means over pieces."""
     edges = np.arange(0.0, DAYS[-1] + 2.0 * HORIZON_DAYS + _PIECE_DAYS, _PIECE_DAYS)
     root = np.linalg.cholesky(interval_covariance(edges.tolist(), _GROWTH_SD, _GROWTH_DAYS))
     factors = np.exp(root @ rng.standard_normal(len(root)))
-    return tuple(GrowthChange(float(d), Rate.constant(rho * f)) for d, f in zip(edges, factors, strict=False))
+    return tuple(zip(edges[:-1].tolist(), factors.tolist(), strict=True))
 
 
 def _scan(day: float, u: np.ndarray, mask: Image, rng: np.random.Generator) -> Visit:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, MutableMapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
 import numpy as np
 
-from TumorTwinLib.errors import TumorTwinError
+from TumorTwinLib.errors import CancelledError, TumorTwinError
 from TumorTwinLib.geometry import Image
 from TumorTwinLib.inference.first_state import smoothed
 from TumorTwinLib.inference.posterior import Posterior
@@ -53,6 +53,7 @@ class Comparison:
         pareto: names on the front of time to progression against toxicity proxies.
         notes: what the reader must know; the disclaimer first.
         provenance: versions, seed, settings.
+        cancelled: stopped on request: this rests on the draws solved until then, and recommends nothing.
     """
 
     patient_id: str
@@ -69,6 +70,7 @@ class Comparison:
     verdict: Verdict
     notes: tuple[str, ...]
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    cancelled: bool = False
 
     def __getitem__(self, name: str) -> RegimenOutcome:
         return next(o for o in (*self.outcomes, self.untreated) if o.name == name)
@@ -81,9 +83,16 @@ class Comparison:
             if (pair.first, pair.second) == (second, first):
                 d = pair.difference
                 turned = Estimate(-d.mean, -d.median, -d.upper, -d.lower)
-                return replace(pair, first=first, second=second, difference=turned,
+                low, up = pair.decision_interval
+                return replace(pair, first=first, second=second, difference=turned, decision_interval=(-up, -low),
                                probability_first=1.0 - pair.probability_first)  # fmt: skip
         raise KeyError((first, second))
+
+    @property
+    def sentence(self) -> str:
+        """The verdict with titles; an abstention in words, with its reasons."""
+        best = self.verdict.recommended
+        return str(self.verdict if best is None else replace(self.verdict, recommended=self[best].title))
 
     def rows(self) -> list[dict[str, str | float]]:
         """One row a regimen, the untreated last; units are in the names of the columns."""
@@ -135,14 +144,14 @@ class Comparison:
             "outcomes": [o.to_dict() for o in self.outcomes], "untreated": self.untreated.to_dict(),
             "pairs": [asdict(pair) for pair in self.pairs], "probability_best": dict(self.probability_best),
             "regret_days": dict(self.regret_days), "pareto": list(self.pareto), "verdict": asdict(self.verdict),
-            "notes": list(self.notes), "provenance": dict(self.provenance),
+            "notes": list(self.notes), "provenance": dict(self.provenance), "cancelled": self.cancelled,
         }  # fmt: skip
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Comparison:
         pairs = tuple(
-            Pair(p["first"], p["second"], Estimate(**p["difference"]), p["probability_first"],
-                 tuple(p["differs_in"]), tuple(p["unknown"]))
+            Pair(p["first"], p["second"], Estimate(**p["difference"]), tuple(p["decision_interval"]),
+                 p["probability_first"], tuple(p["differs_in"]), tuple(p["unknown"]))
             for p in data["pairs"]
         )  # fmt: skip
         v = data["verdict"]
@@ -152,7 +161,7 @@ class Comparison:
             RegimenOutcome.from_dict(data["untreated"]), pairs, data["probability_best"], data["regret_days"],
             tuple(data["pareto"]),
             Verdict(v["recommended"], v["leading"], tuple(v["not_told_apart"]), tuple(v["reasons"])),
-            tuple(data["notes"]), data["provenance"],
+            tuple(data["notes"]), data["provenance"], data["cancelled"],
         )  # fmt: skip
 
 
@@ -173,6 +182,7 @@ def compare_regimens(
     settings: SolverSettings | None = None,
     trackers: Sequence[Tracker] = (),
     on_progress: Callable[[int, int], None] | None = None,
+    memory: MutableMapping[str, np.ndarray] | None = None,
 ) -> Comparison:
     """Run every regimen on the same draws, from the last visit used on, and compare.
 
@@ -189,11 +199,13 @@ def compare_regimens(
         resolution_mm: of a coarser grid than the model's, faster; its error is the user's to check.
         every_days: between outputs.
         settings: of the solver; those of the posterior by default.
+        trackers: one that raises CancelledError ends it with the draws solved until then, if these are enough, marked.
+        memory: any mapping, of this posterior alone; what it holds is not solved again.
 
     Raises:
         TumorTwinError: no regimen, one twice, a horizon or number of draws that makes no sense, or a rule that needs
             what this model does not have.
-        CancelledError: stopped on request.
+        CancelledError: stopped on request before 16 draws were solved.
     """
     began = time.perf_counter()
     patient, simulator = posterior.patient, posterior.simulator
@@ -209,8 +221,13 @@ def compare_regimens(
     common = common_draws(posterior, draws, horizon_days, every_days, seed)
     futures = run_plans(
         simulator, common, decision, [*plans, UNTREATED], progression, region,
-        settings=settings, trackers=trackers, on_progress=on_progress,
+        settings=settings, trackers=trackers, on_progress=on_progress, memory=memory,
     )  # fmt: skip
+    solved = np.flatnonzero(np.logical_and.reduce([future.solved for future in futures]))
+    cancelled = len(solved) < draws
+    if cancelled and len(solved) < _LEAST_DRAWS:
+        raise CancelledError("Stopped on request before enough draws were compared.")
+    futures = tuple(future.of(solved) for future in futures)
     untreated = futures[-1]
     ratios = posterior.posterior_to_prior_sd
     informed = posterior.informed
@@ -233,15 +250,19 @@ def compare_regimens(
     for first, second in all_pairs(outcomes):
         pairs.append(pair_of(first, second, differing(act[first.name], act[second.name]), informed))
     notes = _notes(posterior, plans, outcomes, targets, resolution_mm)
+    verdict = verdict_of(outcomes, pairs)
+    if cancelled:
+        stopped = f"Stopped on request after {len(solved)} of {draws} draws."
+        notes, verdict = (*notes, stopped), replace(verdict, recommended=None, reasons=(*verdict.reasons, stopped))
     provenance = {
-        "program": f"TumorTwin {VERSION}", "model": simulator.model.name, "draws": draws, "seed": seed,
+        "program": f"TumorTwin {VERSION}", "model": simulator.model.name, "draws": len(solved), "seed": seed,
         "posterior": posterior.draws.method, "voxel size (mm)": list(simulator.model.grid.spacing_mm),
         "tolerance": (settings or simulator.settings).tolerance, "seconds": time.perf_counter() - began,
     }  # fmt: skip
     return Comparison(
         patient.patient_id, decision, float(horizon_days), region, progression, tuple(outcomes), control, tuple(pairs),
         probabilities_best(outcomes), expected_regrets_days(outcomes), pareto_front(outcomes),
-        verdict_of(outcomes, pairs), notes, provenance,
+        verdict, notes, provenance, cancelled,
     )  # fmt: skip
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -12,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from TumorTwinLib.errors import CancelledError
+from TumorTwinLib.geometry import Image
 from TumorTwinLib.inference.posterior import Posterior
 from TumorTwinLib.inference.sampling import systematic_resample
 from TumorTwinLib.inference.simulator import Simulator
@@ -25,13 +28,13 @@ from TumorTwinLib.segmentation.shape import axial_diameters
 _GROWTH_DAYS = 30.0  # over which growth is one number, as in the posterior's own forecasts
 # Members solved in one pass: on large grids more would share less of the cache, on small ones fewer would be mostly
 # bookkeeping.
-_LEAST_CHUNK, _LARGEST_CHUNK, _CHUNK_VOXELS = 4, 16, 200_000
+_LEAST_CHUNK, _CHUNK_VOXELS = 4, 400_000
 _STIFF = "diffusivity_mm2_per_day"
 
 
 @dataclass(frozen=True, eq=False)
 class Future:
-    """What one plan does in every draw.
+    """What one plan does in every draw; NaN in draws that were not solved before it was stopped.
 
     Args:
         volume_mm3: by region, (m, n), above the draw's own level of its contour.
@@ -42,6 +45,35 @@ class Future:
     volume_mm3: Mapping[str, np.ndarray]
     living_cells: np.ndarray
     size: np.ndarray
+
+    @classmethod
+    def empty(cls, regions: Sequence[str], draws: int, days: int) -> Future:
+        """Of draws that are still to be solved."""
+
+        def unknown() -> np.ndarray:
+            return np.full((draws, days), np.nan)
+
+        return cls({name: unknown() for name in regions}, unknown(), unknown())
+
+    @property
+    def solved(self) -> np.ndarray:
+        """(m,) which draws were solved to the end."""
+        return np.isfinite(self.size[:, -1])
+
+    def packed(self, rows: np.ndarray) -> np.ndarray:
+        """(2 + regions, len(rows), n) all of some draws."""
+        return np.stack([self.living_cells[rows], self.size[rows], *(v[rows] for v in self.volume_mm3.values())])
+
+    def fill(self, rows: np.ndarray, packed: np.ndarray) -> None:
+        """Put what ``packed`` gave back."""
+        self.living_cells[rows], self.size[rows], *_ = packed
+        for volume, values in zip(self.volume_mm3.values(), packed[2:], strict=True):
+            volume[rows] = values
+
+    def of(self, rows: np.ndarray) -> Future:
+        """Of some draws only."""
+        volumes = {name: volume[rows] for name, volume in self.volume_mm3.items()}
+        return Future(volumes, self.living_cells[rows], self.size[rows])
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,20 +118,18 @@ def run_plans(
     settings: SolverSettings | None = None,
     trackers: Sequence[Tracker] = (),
     on_progress: Callable[[int, int], None] | None = None,
+    memory: MutableMapping[str, np.ndarray] | None = None,
 ) -> tuple[Future, ...]:
-    """The futures of all plans, in their order.
+    """The futures of all plans, in their order. Stopped on request, draws that were not solved are NaN.
 
     Args:
         rule, region: what is measured for progression.
         on_progress: called with done and total solves of one draw under one plan.
-
-    Raises:
-        CancelledError: stopped on request.
+        memory: of this patient and model, filled; what it holds is not solved again, under whichever plans.
     """
     m, n, regions = len(draws.z), len(draws.days), tuple(simulator.model.thresholds)
-    futures = tuple(
-        Future({name: np.zeros((m, n)) for name in regions}, np.zeros((m, n)), np.zeros((m, n))) for _ in plans
-    )
+    futures = tuple(Future.empty(regions, m, n) for _ in plans)
+    memory = {} if memory is None else memory
     patients = [treated_by(simulator.patient, decision, plan) for plan in plans]
     until_decision = replace(simulator, patient=treated_by(simulator.patient, decision, UNTREATED))
     order = np.arange(m)
@@ -107,10 +137,23 @@ def run_plans(
         order = np.argsort(draws.z[:, simulator.unknowns.column(_STIFF)], kind="stable")
     settings = settings or simulator.settings
     voxels = math.prod(simulator.model.grid.shape)
-    size = min(_LARGEST_CHUNK, max(_LEAST_CHUNK, _CHUNK_VOXELS // voxels))
+    size = max(_LEAST_CHUNK, _CHUNK_VOXELS // voxels)
+
+    names = [_plan_digest(plan) for plan in plans]
+
+    def key(name: str, chunk: np.ndarray) -> str:
+        return _digest(
+            name, rule, region, simulator.model.grid.shape, simulator.model.grid.ijk_to_ras, settings, draws.days,
+            draws.growth_days, draws.z[chunk], draws.growth[chunk], *(v[chunk] for v in draws.levels.values()),
+        )  # fmt: skip
 
     def run(start: int) -> int:
         chunk = order[start : start + size]
+        keys = [key(name, chunk) for name in names]
+        if all(one in memory for one in keys):
+            for future, one in zip(futures, keys, strict=True):
+                future.fill(chunk, memory[one])
+            return len(chunk)
         members = [simulator.unknowns.values(one) for one in draws.z[chunk]]
         state, before, diffusivity = until_decision.problem(
             draws.z[chunk], later_growth=(draws.growth_days, draws.growth[chunk])
@@ -120,7 +163,10 @@ def run_plans(
         if fork_day > simulator.first.day:
             state = _solve(simulator.model, state, before, diffusivity, simulator.first.day, [fork_day], settings,
                            trackers, keep=True)[:, :, None][0]  # fmt: skip
-        for patient, future in zip(patients, futures, strict=True):
+        for patient, future, one in zip(patients, futures, keys, strict=True):
+            if one in memory:  # of an earlier run, or of another plan that gives the same
+                future.fill(chunk, memory[one])
+                continue
             reaction, _ = simulator.model.dynamics(patient, members)
             reaction = replace(reaction, changes=before.changes)
             watch = _Watch(simulator.model, future, draws, chunk, rule, region, forks)
@@ -134,15 +180,38 @@ def run_plans(
                 settings,
                 [watch, *trackers],
             )
+            memory[one] = future.packed(chunk)
         return len(chunk)
 
     done, total = 0, m * len(plans)
-    with ThreadPoolExecutor(max(1, simulator.threads)) as pool:
-        for count in pool.map(run, range(0, m, size)):
+    starts = np.random.default_rng(m).permutation(np.arange(0, m, size))  # what is solved before a stop is a fair share
+    with ThreadPoolExecutor(max(1, simulator.threads)) as pool, contextlib.suppress(CancelledError):
+        for count in pool.map(run, starts.tolist()):
             done += count * len(plans)
             if on_progress is not None:
                 on_progress(done, total)
     return futures
+
+
+def _digest(*parts: Any) -> str:
+    """A name for everything that a solve follows from."""
+    name = hashlib.blake2b(digest_size=12)
+    for part in parts:
+        name.update(np.ascontiguousarray(part).tobytes() if isinstance(part, np.ndarray) else repr(part).encode())
+    return name.hexdigest()
+
+
+def _plan_digest(plan: Plan) -> str:
+    """Of what is given, and when; fractions share their dose volume, which is read once."""
+    images = [getattr(event, "dose_map", None) or getattr(event, "cavity", None) for event in plan.events]
+    distinct = {id(image): image for image in images if image is not None}
+    rows = [
+        [value for value in vars(event).values() if not isinstance(value, Image)] + [list(distinct).index(id(image))]
+        if image is not None
+        else list(vars(event).values())
+        for event, image in zip(plan.events, images, strict=True)
+    ]
+    return _digest(rows, *(part for image in distinct.values() for part in (image.array, image.grid.ijk_to_ras)))
 
 
 def _solve(
