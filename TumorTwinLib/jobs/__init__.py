@@ -10,6 +10,7 @@
       frames/day_0030.npy       the forecast, as it is being solved (frames)
       posterior/                of a Bayesian job: draws, weights, priors (inference.posterior_files)
       uncertainty/              of a Bayesian job: quantiles of the density and probability of tumor (uncertainty_store)
+      comparison/               of regimens: medians of the density over time (comparison_store)
       result.json               how it ended and what was found (result_store)
       log.txt                   what the process had to say
 

@@ -20,20 +20,23 @@ from TumorTwinLib.physics.solver import StepPlan
 from TumorTwinLib.version import VERSION
 
 CHECKPOINT = "checkpoint"
+_COMPARISON = ("regimens", "regimen_start", "comparison_draws", "progression_rule", "target_margin_mm")
 _NOT_FOR_THE_FIT = (
-    "patient", "patient_id", "horizon_days", "output_days", "frame_every_days", "parameters",
+    *_COMPARISON, "patient", "patient_id", "horizon_days", "output_days", "frame_every_days", "parameters",
     "segmentation_model", "label_convention", "interval_days", "mapping",  # what they make is part of the patient
     "n_samples", "n_futures",  # how many draws, and not what one of them gives
 )  # fmt: skip
 
 
 def fingerprints(spec: JobSpec, patient: PatientData) -> tuple[str, str]:
-    """Names of everything the whole result, and of what the calibration alone, follows from.
+    """Names of everything the forecast, and of what the calibration alone, follows from.
 
-    A job changed in its horizon keeps its calibration; one with another patient or resolution keeps nothing.
+    A job changed in its horizon keeps its calibration, and one with other regimens to compare its forecast, too; one
+    with another patient or resolution keeps nothing.
     """
     digest, settings = patient_digest(patient), spec.to_dict()
-    del settings["patient"]  # where the files lie changes nothing
+    for name in ("patient", *_COMPARISON):  # where the files lie changes nothing
+        del settings[name]
     whole = repr((VERSION, digest, settings))
     fit = repr((VERSION, digest, {name: settings[name] for name in settings if name not in _NOT_FOR_THE_FIT}))
     whole_print, fit_print = (hashlib.blake2b(text.encode(), digest_size=12).hexdigest() for text in (whole, fit))

@@ -27,8 +27,11 @@ from TumorTwinLib.jobs.result_store import RESULT_FILE, FitSummary, JobResult, r
 from TumorTwinLib.jobs.spec import read_spec
 
 if TYPE_CHECKING:
+    from TumorTwinLib.forecast import Forecast
     from TumorTwinLib.inference.calibration import FitSoFar, MapResult
     from TumorTwinLib.inference.posterior import Posterior
+    from TumorTwinLib.jobs.comparing import Task
+    from TumorTwinLib.recommend.record import ComparisonRecord
 
 logger = logging.getLogger("TumorTwin.jobs")
 
@@ -92,34 +95,45 @@ class FolderRun(Observer):
         self._emit(Progress(READ))
         # Half a second to import, during which a request to stop is already heard.
         from TumorTwinLib.jobs.checkpoint import EvaluationFolder, SummaryFolder, fingerprints
+        from TumorTwinLib.jobs.comparing import comparison_task
         from TumorTwinLib.jobs.preparation import prepare_patient
+        from TumorTwinLib.jobs.regimen_choice import chosen_regimens
         from TumorTwinLib.jobs.stages import compute
 
         patient = prepare_patient(spec, self._folder, self)
         self._go_on()
         whole, fit = fingerprints(spec, patient)
-        finished = self._finished_before(whole)
-        if finished is not None:
-            for frame in finished.frames:
+        task = None
+        if spec.regimens:
+            task = comparison_task(spec, patient, chosen_regimens(spec, self._folder, patient), whole)
+        earlier = self._earlier(whole)
+        if earlier is not None:
+            for frame in earlier.frames:
                 self._emit(frame)
-            return finished
+            if earlier.ending is Ending.COMPLETED and _print_of(earlier.comparison) == _print_of(task):
+                return earlier
         (self._folder / RESULT_FILE).unlink(missing_ok=True)
         shutil.rmtree(self._folder / POSTERIOR_FOLDER, ignore_errors=True)
         self._result = replace(self._result, fingerprint=whole, patient_id=patient.patient_id)
         memory = (SummaryFolder if spec.bayesian else EvaluationFolder)(self._folder, fit)
-        outcome = compute(spec, patient, self, memory)
-        return replace(self._result, forecast=outcome.forecast, notices=outcome.notices)
+        outcome = compute(
+            spec, patient, self, memory, task=task, known=None if earlier is None else earlier.forecast,
+            compared=SummaryFolder(self._folder, f"{fit}-compared"),
+        )  # fmt: skip
+        return replace(self._result, forecast=outcome.forecast, notices=outcome.notices, comparison=outcome.comparison)
 
     def _go_on(self) -> None:
         if self._cancelled():
             raise CancelledError("Stopped on request.")
 
-    def _finished_before(self, fingerprint: str) -> JobResult | None:
+    def _earlier(self, fingerprint: str) -> JobResult | None:
+        """What an earlier run found of the same, if it came as far as it was asked to, or to a forecast."""
         try:
             earlier = read_result(self._folder)
         except TumorTwinError:
             return None
-        return earlier if earlier.ending is Ending.COMPLETED and earlier.fingerprint == fingerprint else None
+        far = earlier.ending is Ending.COMPLETED or earlier.forecast is not None
+        return earlier if far and earlier.fingerprint == fingerprint else None
 
     def _end(self, ending: Ending, result: JobResult, error: Error | None = None) -> Ending:
         self._ended.acquire()
@@ -175,6 +189,12 @@ class FolderRun(Observer):
         summary, fit = posterior.summary(), FitSummary.of_posterior(posterior)
         self._result = replace(self._result, fit=fit, posterior=summary)
 
+    def forecasted(self, forecast: Forecast) -> None:
+        self._result = replace(self._result, forecast=forecast)
+
+    def compared(self, record: ComparisonRecord) -> None:
+        self._result = replace(self._result, comparison=record)
+
     def frame(self, day: float, cellularity: np.ndarray, grid: Grid, *, preview: bool) -> None:
         if preview not in self._frames:
             self._frames[preview] = FrameFolder(self._folder, grid, self._result.fingerprint, preview=preview)
@@ -183,6 +203,10 @@ class FolderRun(Observer):
     def warning(self, sentence: str) -> None:
         self._result = replace(self._result, notices=(*self._result.notices, sentence))
         self._emit(Notice(sentence))
+
+
+def _print_of(part: Task | ComparisonRecord | None) -> str:
+    return "" if part is None else part.fingerprint
 
 
 class _FirstStep(Observer):
@@ -202,9 +226,19 @@ class _FirstStep(Observer):
         return self._solving
 
 
+def _compared_so_far(record: ComparisonRecord) -> str:
+    if record.comparison.cancelled:
+        return f"the comparison of {record.comparison.provenance['draws']} draws is kept."
+    return "the comparison is kept, without the maps of all regimens."
+
+
 def _message(ending: Ending, result: JobResult, frames: Sequence[Frame]) -> str:
     if ending is Ending.COMPLETED:
         return "Done."
+    if result.comparison is not None:
+        return f"Stopped on request; {_compared_so_far(result.comparison)}"
+    if result.forecast is not None:
+        return "Stopped on request; the forecast is kept."
     if frames:
         return f"Stopped on request; the forecast up to day {frames[-1].day:.0f} is kept."
     if result.posterior is not None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from TumorTwinLib.errors import TumorTwinError
 from TumorTwinLib.jobs.patient_store import read_patient, write_patient
+from TumorTwinLib.jobs.regimen_choice import carried
 from TumorTwinLib.jobs.spec import JobSpec, write_spec
 from TumorTwinLib.patient import PatientData
 
@@ -30,7 +31,7 @@ def write_job(folder: Path, spec: JobSpec, patient: PatientData | None = None) -
         spec = replace(spec, patient=str(Path(str(spec.patient)).absolute()))
     if spec.mapping is not None:
         spec = replace(spec, mapping=str(Path(spec.mapping).absolute()))
-    write_spec(folder, spec)
+    write_spec(folder, carried(spec, folder))
 
 
 def load_patient(spec: JobSpec, folder: Path) -> PatientData:

@@ -10,8 +10,10 @@ from TumorTwinLib.geometry import Grid
 from TumorTwinLib.jobs.protocol import Progress
 
 if TYPE_CHECKING:
+    from TumorTwinLib.forecast import Forecast
     from TumorTwinLib.inference.calibration import FitSoFar, MapResult
     from TumorTwinLib.inference.posterior import Posterior
+    from TumorTwinLib.recommend.record import ComparisonRecord
 
 
 class Observer:
@@ -33,6 +35,12 @@ class Observer:
 
     def frame(self, day: float, cellularity: np.ndarray, grid: Grid, *, preview: bool) -> None:
         """At every day of the forecast as it is solved, (ni, nj, nk); before that, of previews of the fit so far."""
+
+    def forecasted(self, forecast: Forecast) -> None:
+        """Once, when the forecast is whole."""
+
+    def compared(self, record: ComparisonRecord) -> None:
+        """Once, when the regimens are compared, also what there is of a comparison that was stopped."""
 
     def warning(self, sentence: str) -> None:
         """Something the user should know."""

@@ -58,7 +58,7 @@ def read_patient(folder: Path) -> PatientData:
                 Visit(datetime.fromisoformat(one["time"]), get_all(one["images"]), get_all(one["regions"]))
                 for one in described["visits"]
             ],
-            treatments=[_event(entry, get) for entry in described["treatments"]],
+            treatments=[read_event(entry, get) for entry in described["treatments"]],
             brain_mask=get(described["brain_mask"]),
             tissues=get_all(described["tissues"]),
             body_surface_area_m2=described["body_surface_area_m2"],
@@ -96,7 +96,7 @@ def _described(patient: PatientData, put: _PutImage) -> dict[str, Any]:
             }
             for number, visit in enumerate(patient.visits, start=1)
         ],
-        "treatments": [_entry(event, number, put) for number, event in enumerate(patient.treatments, start=1)],
+        "treatments": [event_entry(event, number, put) for number, event in enumerate(patient.treatments, start=1)],
         "brain_mask": put("brain_mask", patient.brain_mask),
         "tissues": {key: put(key, image) for key, image in patient.tissues.items()},
         "body_surface_area_m2": patient.body_surface_area_m2,
@@ -104,7 +104,8 @@ def _described(patient: PatientData, put: _PutImage) -> dict[str, Any]:
     }
 
 
-def _entry(event: TreatmentEvent, number: int, put: _PutImage) -> dict[str, Any]:
+def event_entry(event: TreatmentEvent, number: int, put: _PutImage) -> dict[str, Any]:
+    """A treatment as JSON, with what ``put`` makes of its volume."""
     entry: dict[str, Any] = {"time": event.time.isoformat()}
     match event:
         case RadiotherapyFraction():
@@ -118,7 +119,8 @@ def _entry(event: TreatmentEvent, number: int, put: _PutImage) -> dict[str, Any]
             return entry | {"kind": "surgery", "cavity": cavity, "residual_fraction": event.residual_fraction}
 
 
-def _event(entry: Mapping[str, Any], get: Callable[[Any], Image | None]) -> TreatmentEvent:
+def read_event(entry: Mapping[str, Any], get: Callable[[Any], Image | None]) -> TreatmentEvent:
+    """What ``event_entry`` was made of."""
     time = datetime.fromisoformat(entry["time"])
     match entry["kind"]:
         case "radiotherapy":

@@ -29,7 +29,7 @@ from TumorTwinLib.jobs.frames import Frame
 CANCEL = b"cancel\n"  # what the worker obeys on its standard input; the end of that input means the same
 OUT_OF_MEMORY = "The computer ran out of memory: choose a coarser resolution_mm or close other programs."
 READ, CALIBRATE, FORECAST = "read", "calibrate", "forecast"
-SAMPLE, PREDICT = "sample", "predict"  # only of Bayesian jobs
+SAMPLE, PREDICT, COMPARE = "sample", "predict", "compare"  # only of Bayesian jobs
 IMAGING, SEGMENT = "imaging", "segmentation"  # only of jobs that begin with raw scans, or ask for new outlines
 STAGES = {
     READ: "Reading the patient",
@@ -39,6 +39,7 @@ STAGES = {
     SAMPLE: "Sampling the posterior",
     FORECAST: "Forecasting",
     PREDICT: "Forecasting with uncertainty",
+    COMPARE: "Comparing regimens",
 }
 
 
@@ -73,7 +74,8 @@ class Progress:
     Args:
         stage: one of ``STAGES``.
         done, total: steps when preparing scans and outlining; model runs when calibrating, where the total is a guess;
-            days when forecasting; draws when sampling, and when forecasting with uncertainty; None if unknown.
+            days when forecasting; draws when sampling and when forecasting with uncertainty; draws under one regimen
+            when comparing; None if unknown.
         eta_s: seconds left in this stage, or None while unknown.
         metrics: numbers worth watching: ``residual <kind>`` and parameters by name.
     """

@@ -14,6 +14,7 @@ from TumorTwinLib.errors import TumorTwinError
 from TumorTwinLib.forecast import Curve, Forecast, Measurement, ParameterValue
 from TumorTwinLib.geometry import Grid
 from TumorTwinLib.inference.least_squares import FitStatus
+from TumorTwinLib.jobs.comparison_store import reading_comparison, write_comparison
 from TumorTwinLib.jobs.files import inside, read_array, read_json, write_json
 from TumorTwinLib.jobs.frames import Frame, FrameFolder
 from TumorTwinLib.jobs.protocol import Ending
@@ -29,6 +30,7 @@ from TumorTwinLib.uncertainty import PosteriorSummary
 if TYPE_CHECKING:
     from TumorTwinLib.inference.calibration import MapResult
     from TumorTwinLib.inference.posterior import Posterior
+    from TumorTwinLib.recommend.record import ComparisonRecord
 
 RESULT_FILE = "result.json"
 
@@ -109,11 +111,12 @@ class JobResult:
         fingerprint: of the inputs.
         patient_id: None when the patient could not be read.
         fit: the calibration, also one that was stopped; None without any.
-        forecast: None unless the job was completed and asked for one.
+        forecast: None unless it was finished.
         frames: days of the forecast that were solved, also of a stopped one.
         notices: sentences the user should see.
         seconds: that this run took.
         posterior: of a Bayesian calibration, also one that was stopped; all of it is in the folder ``posterior/``.
+        comparison: of regimens, also one that was stopped; None without any.
     """
 
     ending: Ending
@@ -126,6 +129,7 @@ class JobResult:
     notices: tuple[str, ...] = ()
     seconds: float = 0.0
     posterior: PosteriorSummary | None = None
+    comparison: ComparisonRecord | None = None
 
 
 def write_result(folder: Path, result: JobResult) -> None:
@@ -137,6 +141,7 @@ def write_result(folder: Path, result: JobResult) -> None:
         "fit": None if result.fit is None else result.fit.to_dict(),
         "posterior": None if result.posterior is None else summary_to_dict(result.posterior),
         "forecast": None if result.forecast is None else _write_forecast(folder, result),
+        "comparison": None if result.comparison is None else write_comparison(folder, result.comparison),
         "frames": [asdict(frame) for frame in result.frames],
         "notices": list(result.notices),
         "seconds": result.seconds,
@@ -162,6 +167,9 @@ def reading_result(folder: Path) -> Generator[None, None, JobResult]:
         forecast = None
         if data["forecast"] is not None:
             forecast = yield from _reading_forecast(folder, data["forecast"], posterior)
+        comparison = None
+        if data["comparison"] is not None:
+            comparison = yield from reading_comparison(folder, data["comparison"])
         return JobResult(
             Ending(data["ending"]),
             data["message"],
@@ -173,6 +181,7 @@ def reading_result(folder: Path) -> Generator[None, None, JobResult]:
             tuple(data["notices"]),
             data["seconds"],
             posterior,
+            comparison,
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise TumorTwinError(f"{path} is no result of this TumorTwin ({error!r}): run the job again.") from error

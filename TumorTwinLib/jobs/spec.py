@@ -8,6 +8,7 @@ import numbers
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ SCHEMA_VERSION = 1
 JOB_FILE = "job.json"
 _MAY_BE_NONE = (
     "patient", "patient_id", "horizon_days", "calibration_visits", "segmentation_model", "label_convention",
-    "interval_days", "mapping",
+    "interval_days", "mapping", "regimen_start", "target_margin_mm",
 )  # fmt: skip
 _DEVICE = re.compile(r"cpu|cuda(:\d+)?")
 
@@ -51,6 +52,12 @@ class JobSpec:
             parameters alone (docs/uncertainty.md).
         n_samples: weighted draws of the posterior, each a run of the model.
         n_futures: of them, run into the future for intervals and maps.
+        regimens: to compare on the same draws of the posterior (docs/comparison.md): names of the library or of the
+            user's own, ``recorded`` for what the record holds, a ``.json`` file of regimens, a ``.csv`` list of events.
+        regimen_start: day 1 and time of day of the regimens; None is 9:00 on the day after the last visit used.
+        comparison_draws: of the posterior, under every regimen.
+        progression_rule: name in ``recommend.progression.RULES``.
+        target_margin_mm: around the last outline, for the dose of regimens with radiotherapy; None is the whole brain.
 
     Raises:
         TumorTwinError: a value that cannot be worked with, in one sentence.
@@ -75,6 +82,11 @@ class JobSpec:
     bayesian: bool = False
     n_samples: int = 1000
     n_futures: int = 128
+    regimens: tuple[str, ...] = ()
+    regimen_start: str | None = None
+    comparison_draws: int = 64
+    progression_rule: str = "volume"
+    target_margin_mm: float | None = 20.0
     schema_version: int = SCHEMA_VERSION
 
     def __post_init__(self) -> None:
@@ -84,9 +96,18 @@ class JobSpec:
                 "update TumorTwin, or save the job again."
             )
         self._convert(_text, "patient", "patient_id", "cancer", "device")
-        self._convert(_text, "segmentation_model", "label_convention", "mapping")
-        self._convert(_number, "interval_days", "horizon_days", "frame_every_days", "resolution_mm", "tolerance")
-        self._convert(_integer, "calibration_visits", "seed", "n_samples", "n_futures")
+        self._convert(_text, "segmentation_model", "label_convention", "mapping", "regimen_start", "progression_rule")
+        self._convert(_texts, "regimens")
+        self._convert(
+            _number,
+            "target_margin_mm",
+            "interval_days",
+            "horizon_days",
+            "frame_every_days",
+            "resolution_mm",
+            "tolerance",
+        )
+        self._convert(_integer, "calibration_visits", "seed", "n_samples", "n_futures", "comparison_draws")
         self._convert(_flag, "bayesian")
         self._convert(_numbers, "output_days")
         self._convert(_values, "parameters")
@@ -102,6 +123,7 @@ class JobSpec:
                 raise TumorTwinError(f"{name} is {getattr(self, name)}: give at least 1.")
         if self.bayesian and self.parameters:
             raise TumorTwinError("With known parameters there is nothing to sample: leave out parameters or bayesian.")
+        self._check_comparison()
         if self.horizon_days is None and self.parameters:
             raise TumorTwinError("With known parameters and no horizon there is nothing to do: give horizon_days.")
         if not _DEVICE.fullmatch(self.device):
@@ -115,6 +137,23 @@ class JobSpec:
             value = getattr(self, name)
             if value is not None or name not in _MAY_BE_NONE:
                 object.__setattr__(self, name, check(name, value))
+
+    def _check_comparison(self) -> None:
+        if self.regimens and not (self.bayesian and self.horizon_days):
+            raise TumorTwinError("Regimens are compared on draws of the posterior: set bayesian and horizon_days.")
+        if len(set(self.regimens)) < len(self.regimens):
+            raise TumorTwinError(f"regimens is {', '.join(self.regimens)}: give each once.")
+        if self.comparison_draws < 16:
+            raise TumorTwinError(f"comparison_draws is {self.comparison_draws}: give at least 16, 64 as a rule.")
+        if self.target_margin_mm is not None and not 0 <= self.target_margin_mm < math.inf:
+            raise TumorTwinError(f"target_margin_mm is {self.target_margin_mm:g}: give zero or more.")
+        if self.regimen_start is not None:
+            try:
+                datetime.fromisoformat(self.regimen_start)
+            except ValueError:
+                raise TumorTwinError(
+                    f"regimen_start is {self.regimen_start!r}: give a date and time as in 2024-03-04T09:00."
+                ) from None
 
     def _check_days(self) -> None:
         days, horizon = (0.0, *self.output_days), math.inf if self.horizon_days is None else self.horizon_days
@@ -149,7 +188,7 @@ class JobSpec:
         return tuple(dict.fromkeys((*images, *ModelStore().description(self.segmentation_model).modalities)))
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self) | {"output_days": list(self.output_days)}
+        return asdict(self) | {"output_days": list(self.output_days), "regimens": list(self.regimens)}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], where: str = JOB_FILE) -> JobSpec:
@@ -214,6 +253,12 @@ def _numbers(name: str, value: object) -> tuple[float, ...]:
     if not isinstance(value, list | tuple):
         raise TumorTwinError(f"{name} is {value!r}: give a list of numbers.")
     return tuple(_number(name, one) for one in value)
+
+
+def _texts(name: str, value: object) -> tuple[str, ...]:
+    if not isinstance(value, list | tuple):
+        raise TumorTwinError(f"{name} is {value!r}: give a list of names.")
+    return tuple(_text(name, one) for one in value)
 
 
 def _values(name: str, value: object) -> dict[str, float]:

@@ -1,9 +1,9 @@
-"""The computation of a job: calibrate and forecast. Who watches is told; nothing is written here."""
+"""The computation of a job: calibrate, forecast, compare. Who watches is told; nothing is written here."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,13 +15,15 @@ from TumorTwinLib.inference.calibration import FitSoFar, MapCalibration, MapResu
 from TumorTwinLib.inference.least_squares import FitStatus
 from TumorTwinLib.inference.posterior import Posterior
 from TumorTwinLib.jobs.bayesian import posterior_notices, sample, with_uncertainty
+from TumorTwinLib.jobs.comparing import Task, compare, comparison_notices
 from TumorTwinLib.jobs.observer import Observer
-from TumorTwinLib.jobs.protocol import CALIBRATE, FORECAST, PREDICT, Progress
+from TumorTwinLib.jobs.protocol import CALIBRATE, COMPARE, FORECAST, PREDICT, Progress
 from TumorTwinLib.jobs.spec import JobSpec
 from TumorTwinLib.models.registry import find_cancer
 from TumorTwinLib.patient import PatientData
 from TumorTwinLib.physics.solver import SolverSettings
 from TumorTwinLib.physics.trackers import CancelTracker, Fields, Tracker
+from TumorTwinLib.recommend.record import ComparisonRecord
 from TumorTwinLib.twin import DigitalTwin
 
 _REPORT_EVERY_S = 0.2
@@ -38,6 +40,7 @@ class Outcome:
     fit: MapResult | Posterior | None
     forecast: Forecast | None
     notices: tuple[str, ...]
+    comparison: ComparisonRecord | None = None
 
 
 def compute(
@@ -45,23 +48,33 @@ def compute(
     patient: PatientData,
     observer: Observer,
     memory: MutableMapping[str, Any] | None = None,
+    *,
+    task: Task | None = None,
+    known: Forecast | None = None,
+    compared: MutableMapping[str, np.ndarray] | None = None,
 ) -> Outcome:
-    """Calibrate and forecast.
+    """Calibrate, forecast, and compare regimens.
 
     Args:
         memory: of the calibration, whichever it is; one that is kept lets a job that was stopped continue.
+        task: the regimens to compare, as ``comparing.comparison_task`` makes it; None compares none.
+        known: the forecast, where an earlier run of the same job has it.
+        compared: what ``memory`` is, of the comparison.
 
     Raises:
         TumorTwinError: with one sentence for the user.
         CancelledError: the observer stopped it; it has been told the fit and the frames until then.
     """
-    return _Computation(spec, patient, observer, {} if memory is None else memory).run()
+    computation = _Computation(spec, patient, observer, {} if memory is None else memory, known)
+    return computation.run(task, {} if compared is None else compared)
 
 
 class _Computation:
     def __init__(
-        self, spec: JobSpec, patient: PatientData, observer: Observer, memory: MutableMapping[str, Any]
-    ) -> None:
+        self, spec: JobSpec, patient: PatientData, observer: Observer, memory: MutableMapping[str, Any],
+        known: Forecast | None,
+    ) -> None:  # fmt: skip
+        self._known = known
         self._spec, self._patient, self._observer, self._memory = spec, patient, observer, memory
         self._settings = SolverSettings(tolerance=spec.tolerance, device=spec.device)
         self._cancel = CancelTracker(observer.cancelled)
@@ -70,7 +83,7 @@ class _Computation:
         self._known_runs = len(memory)
         self._notices = list(patient.notices)
 
-    def run(self) -> Outcome:
+    def run(self, task: Task | None, compared: MutableMapping[str, np.ndarray]) -> Outcome:
         np.random.seed(self._spec.seed)  # noqa: NPY002  for library code that draws from the global generator
         for notice in self._patient.notices:
             self._observer.warning(notice)
@@ -79,8 +92,22 @@ class _Computation:
             self._patient, visits=self._spec.calibration_visits, resolution_mm=self._spec.resolution_mm
         )
         fit = None if self._spec.parameters else self._calibrate()
-        forecast = None if self._spec.horizon_days is None else self._forecast(fit)
-        return Outcome(self._patient, fit, forecast, tuple(self._notices))
+        forecast = self._known
+        if forecast is None and self._spec.horizon_days is not None:
+            forecast = self._forecast(fit)
+        if forecast is not None:
+            self._observer.forecasted(forecast)
+        comparison = None
+        if task is not None and isinstance(fit, Posterior) and forecast is not None:
+            self._enter(COMPARE)
+            comparison = compare(self._spec, fit, forecast, task, self._observer, compared)
+            self._tell(comparison_notices(comparison.comparison))
+        return Outcome(self._patient, fit, forecast, tuple(self._notices), comparison)
+
+    def _tell(self, notices: Sequence[str]) -> None:
+        for notice in notices:
+            self._notices.append(notice)
+            self._observer.warning(notice)
 
     def _enter(self, stage: str) -> None:
         if self._observer.cancelled():
@@ -96,9 +123,7 @@ class _Computation:
         else:
             fit = self._most_probable()
             notices = fit_notices(fit)
-        for notice in notices:
-            self._notices.append(notice)
-            self._observer.warning(notice)
+        self._tell(notices)
         return fit
 
     def _most_probable(self) -> MapResult:

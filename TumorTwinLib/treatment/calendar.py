@@ -29,7 +29,7 @@ def calendar(events: Iterable[TreatmentEvent]) -> tuple[Week, ...]:
     by_day: dict[date, dict[str, int]] = {}
     for event in in_order(events):
         texts = by_day.setdefault(event.time.date(), {})
-        texts[_text(event)] = texts.get(_text(event), 0) + 1
+        texts[event_text(event)] = texts.get(event_text(event), 0) + 1
     if not by_day:
         return ()
     monday = min(by_day) - timedelta(days=min(by_day).weekday())
@@ -45,7 +45,8 @@ def _cell(texts: dict[str, int]) -> str:
     return ", ".join(text if count == 1 else f"{count} x {text}" for text, count in texts.items())
 
 
-def _text(event: TreatmentEvent) -> str:
+def event_text(event: TreatmentEvent) -> str:
+    """What is given, in words."""
     if isinstance(event, RadiotherapyFraction):
         return f"{event.dose_gy:.3g} Gy"
     if isinstance(event, DrugDose):
