@@ -56,6 +56,8 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorTwinLib/jobs/__init__.py
   TumorTwinLib/jobs/bayesian.py
   TumorTwinLib/jobs/checkpoint.py
+  TumorTwinLib/jobs/comparing.py
+  TumorTwinLib/jobs/comparison_store.py
   TumorTwinLib/jobs/conversation.py
   TumorTwinLib/jobs/files.py
   TumorTwinLib/jobs/folder_run.py
@@ -67,6 +69,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorTwinLib/jobs/preparation.py
   TumorTwinLib/jobs/processes.py
   TumorTwinLib/jobs/protocol.py
+  TumorTwinLib/jobs/regimen_choice.py
   TumorTwinLib/jobs/result_store.py
   TumorTwinLib/jobs/runner.py
   TumorTwinLib/jobs/spec.py
@@ -90,10 +93,14 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorTwinLib/mrml/canvas.py
   TumorTwinLib/mrml/charts.py
   TumorTwinLib/mrml/colors.py
+  TumorTwinLib/mrml/comparison.py
+  TumorTwinLib/mrml/comparison_tables.py
+  TumorTwinLib/mrml/corner.py
   TumorTwinLib/mrml/density.py
   TumorTwinLib/mrml/forecast.py
   TumorTwinLib/mrml/forecast_charts.py
   TumorTwinLib/mrml/forecast_tables.py
+  TumorTwinLib/mrml/forecast_uncertainty.py
   TumorTwinLib/mrml/graphics.py
   TumorTwinLib/mrml/io_manager.py
   TumorTwinLib/mrml/layout.py
@@ -121,6 +128,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorTwinLib/mrml/tables.py
   TumorTwinLib/mrml/terminal.py
   TumorTwinLib/mrml/timeline.py
+  TumorTwinLib/mrml/uncertainty_tables.py
   TumorTwinLib/mrml/views.py
   TumorTwinLib/mrml/visits.py
   TumorTwinLib/mrml/volumes.py
@@ -166,10 +174,13 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorTwinLib/recommend/outcomes.py
   TumorTwinLib/recommend/plans.py
   TumorTwinLib/recommend/progression.py
+  TumorTwinLib/recommend/record.py
   TumorTwinLib/recommend/verdict.py
   TumorTwinLib/report/__init__.py
   TumorTwinLib/report/html.py
+  TumorTwinLib/report/intervals.py
   TumorTwinLib/report/numbers.py
+  TumorTwinLib/report/tables.py
   TumorTwinLib/roles.py
   TumorTwinLib/segmentation/__init__.py
   TumorTwinLib/segmentation/archives.py

@@ -41,6 +41,15 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--mapping", help="file that says which series of raw scans is what (the proposal)")
     parser.add_argument("--resolution-mm", type=float, default=2.0, help="voxel size of the model (2)")
     parser.add_argument("--device", default="cpu", help="cpu or cuda (cpu)")
+    parser.add_argument("--bayesian", action="store_true", help="forecast with intervals from a sampled posterior")
+    parser.add_argument("--n-samples", type=int, default=1000, help="draws of the posterior, with --bayesian (1000)")
+    parser.add_argument("--n-futures", type=int, default=128, help="of them, run into the future (128)")
+    parser.add_argument(
+        "--compare", nargs="+", default=(), metavar="NAME", dest="regimens",
+        help="regimens to compare: names of the library, recorded, .json or .csv files; implies --bayesian",
+    )  # fmt: skip
+    parser.add_argument("--comparison-draws", type=int, default=64, help="draws under every regimen (64)")
+    parser.add_argument("--regimen-start", help="day 1 and time of regimens (9:00 on the day after the last visit)")
     parser.add_argument("--seed", type=int, default=0, help="of random numbers (0)")
     return parser.parse_args(arguments)
 
@@ -48,6 +57,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 def main(arguments: list[str]) -> int:
     settings = vars(parse(arguments))
     out = settings.pop("out")
+    settings["bayesian"] = settings["bayesian"] or bool(settings["regimens"])
     try:
         from TumorTwinLib.errors import TumorTwinError
         from TumorTwinLib.jobs.spec import JobSpec

@@ -12,12 +12,14 @@ from vtk.util import numpy_support
 from TumorTwinLib.errors import TumorTwinError
 from TumorTwinLib.mrml.canvas import BACKGROUND, QUIET_TEXT, Canvas, fraction
 from TumorTwinLib.mrml.graphics import SUPERSAMPLING, offscreen_window, picture, require_graphics
+from TumorTwinLib.mrml.plots import BAND_ATTRIBUTE
 
 _GRID = (46, 50, 56)
 _AXIS = (96, 102, 110)
 _MARGIN = 20
 _AXIS_TITLE = 36
 _LINE_HEIGHT = 26
+_BAND_OPACITY = 0.18
 _SERIES = slicer.vtkMRMLPlotSeriesNode
 _PENS = {
     _SERIES.LineStyleNone: vtk.vtkPen.NO_PEN,
@@ -106,6 +108,14 @@ def nice_ticks(low: float, high: float, about: int) -> np.ndarray:
 
 
 def _add_series(drawing: vtk.vtkChartXY, node) -> None:
+    down_to = node.GetAttribute(BAND_ATTRIBUTE)
+    if down_to:
+        area = drawing.AddPlot(vtk.vtkChart.AREA)
+        area.SetInputData(node.GetTableNode().GetTable())
+        for index, column in enumerate((node.GetXColumnName(), node.GetYColumnName(), down_to)):
+            area.SetInputArray(index, column)
+        area.SetColorF(*node.GetColor())
+        area.GetBrush().SetOpacityF(_BAND_OPACITY)
     plot = drawing.AddPlot(vtk.vtkChart.LINE)
     plot.SetInputData(node.GetTableNode().GetTable(), node.GetXColumnName(), node.GetYColumnName())
     plot.SetColorF(*node.GetColor())

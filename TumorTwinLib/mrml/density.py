@@ -18,9 +18,16 @@ def fill_density(node, field: np.ndarray, grid: Grid) -> None:
     fill_volume(node, Image(steps * np.float32(_STEP), grid, "density"))
 
 
-def style_density(volume, color_table) -> None:
-    """Quantity, unit, colors and legend of a volume in the scene; the frames of a sequence do not hand these on."""
-    volume.SetVoxelValueQuantity(coded_entry("cell-density", "99TUMORTWIN", "Tumor cell density"))
+def style_density(
+    volume, color_table, quantity: str = "Tumor cell density", scale: str = "fraction of capacity"
+) -> None:
+    """Quantity, unit, colors and legend of a volume in the scene; the frames of a sequence do not hand these on.
+
+    Args:
+        quantity: what the volume shows, from 0 to 1. scale: what 1 is.
+    """
+    code = "cell-density" if quantity.startswith("Tumor cell density") else "tumor-probability"
+    volume.SetVoxelValueQuantity(coded_entry(code, "99TUMORTWIN", quantity))
     volume.SetVoxelValueUnits(coded_entry("1", "UCUM", "no units"))
     display = volume.GetDisplayNode()
     display.SetAndObserveColorNodeID(color_table.GetID())
@@ -30,7 +37,7 @@ def style_density(volume, color_table) -> None:
     display.ApplyThresholdOn()
     display.InterpolateOn()
     legend = slicer.modules.colors.logic().AddDefaultColorLegendDisplayNode(volume)
-    legend.SetTitleText("Tumor cell density\n(fraction of capacity)")
+    legend.SetTitleText(f"{quantity}\n({scale})")
     legend.SetLabelFormat("%.2f")
     legend.SetNumberOfLabels(5)
     legend.SetPosition(0.95, 0.5)

@@ -16,8 +16,9 @@ from TumorTwinLib.geometry import Grid, Image, bounding_box
 from TumorTwinLib.jobs.steps import run_through
 from TumorTwinLib.mrml.colors import fill_color_table
 from TumorTwinLib.mrml.density import fill_density, style_density
-from TumorTwinLib.mrml.forecast_charts import show_charts
+from TumorTwinLib.mrml.forecast_charts import show_charts, show_prior_chart
 from TumorTwinLib.mrml.forecast_tables import curve_columns, forecast_columns, measured_columns, parameter_columns
+from TumorTwinLib.mrml.forecast_uncertainty import UncertaintyNodes, showing_uncertainty
 from TumorTwinLib.mrml.run_nodes import RunNodes, file_under, folder_item, study_item
 from TumorTwinLib.mrml.segmentations import add_segment, fill_segmentation
 from TumorTwinLib.mrml.sequences import browse, filling_sequence
@@ -30,7 +31,10 @@ _CROP_MARGIN_VOXELS = (3, 3, 3)
 
 @dataclass(frozen=True)
 class ForecastNodes:
-    """What `show_forecast` made. ``density`` and ``regions`` follow the browser's selected day."""
+    """What `show_forecast` made. ``density`` and ``regions`` follow the browser's selected day.
+
+    ``uncertainty`` and ``prior_chart`` are None for a forecast of the most probable parameters alone.
+    """
 
     browser: Any
     density: Any
@@ -46,6 +50,8 @@ class ForecastNodes:
     cell_count_chart: Any
     provenance: Any
     folder: int
+    uncertainty: UncertaintyNodes | None = None
+    prior_chart: Any = None
 
 
 @dataclass(frozen=True)
@@ -124,6 +130,7 @@ def showing_forecast(
     style_density(at.density, at.color_table)
     _show_regions(at.regions, forecast)
     yield
+    uncertainty = yield from showing_uncertainty(nodes, name, forecast, at.browser, at.color_table)
 
     table = nodes.get("vtkMRMLTableNode", "table", f"{name} forecast")
     fill_table(table, forecast_columns(forecast))
@@ -139,20 +146,23 @@ def showing_forecast(
 
     yield
     volume_chart, cell_count_chart = show_charts(nodes, forecast, curve_table, measured_table)
+    prior_chart = show_prior_chart(nodes, forecast, measured_table)
     yield
     nodes.remove_unused()
     folder = folder_item(study or study_item(forecast.patient_id, run), FOLDER)
     result = ForecastNodes(
         at.browser, at.density, at.density_sequence, at.regions, at.regions_sequence, at.color_table, table,
         curve_table, measured_table, parameter_table, volume_chart, cell_count_chart, provenance, folder,
+        uncertainty, prior_chart,
     )  # fmt: skip
     yield
-    shown = [at.density, at.regions, volume_chart, cell_count_chart, table, measured_table, parameter_table]
-    file_under(folder, shown)
+    charts = [chart for chart in (volume_chart, cell_count_chart, prior_chart) if chart is not None]
+    file_under(folder, [at.density, at.regions, *charts, table, measured_table, parameter_table])
+    if uncertainty is not None:
+        file_under(folder, [*uncertainty.maps.values(), uncertainty.posterior_table, uncertainty.interval_table])
+        file_under(folder, [uncertainty.draws_table, uncertainty.corner])
     series = [
-        chart.GetNthPlotSeriesNode(number)
-        for chart in (volume_chart, cell_count_chart)
-        for number in range(chart.GetNumberOfPlotSeriesNodes())
+        chart.GetNthPlotSeriesNode(number) for chart in charts for number in range(chart.GetNumberOfPlotSeriesNodes())
     ]
     helpers = [one.GetTableNode() for one in series if one.GetTableNode() is not measured_table]
     file_under(folder_item(folder, "Plot data"), [*series, *helpers, provenance])

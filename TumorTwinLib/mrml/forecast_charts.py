@@ -1,7 +1,8 @@
-"""The charts of a forecast: predicted curves, measured points, and where the calibration ended."""
+"""The charts of a forecast: predicted curves and bands, measured points, and where the calibration ended."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from TumorTwinLib.forecast import Forecast
 from TumorTwinLib.mrml.plots import Series, fill_chart
 from TumorTwinLib.mrml.run_nodes import RunNodes
 from TumorTwinLib.mrml.tables import Column, fill_table
+from TumorTwinLib.mrml.uncertainty_tables import band_columns, chart_band
 from TumorTwinLib.terminology import term_for
 
 _GRAY = (0.55, 0.55, 0.55)
@@ -25,10 +27,12 @@ def show_charts(nodes: RunNodes, forecast: Forecast, curve_table, measured_table
     Args:
         curve_table, measured_table: filled with ``curve_columns`` and ``measured_columns``.
     """
-    volume = []
+    volume, bands = [], _band_table(nodes, forecast)
     for region in forecast.thresholds:
         term = term_for(region)
         subject = f"{term.name}, "
+        if bands is not None:
+            volume += _band(forecast, region, bands)
         volume += _curve_and_points(f"{region}_volume", subject, term.color_fraction, curve_table, measured_table)
     count = _curve_and_points("cell_count", "", _CELL_COUNT_COLOR, curve_table, measured_table)
     if forecast.measurements:
@@ -48,6 +52,50 @@ def show_charts(nodes: RunNodes, forecast: Forecast, curve_table, measured_table
         fill_chart(nodes, "volume_chart", f"{who}: tumor volume", _TIME, "Volume (mL)", volume),
         fill_chart(nodes, "cell_count_chart", f"{who}: tumor cell count", _TIME, "Cells (billions)", count),
     )
+
+
+def show_prior_chart(nodes: RunNodes, forecast: Forecast, measured_table):
+    """What was expected before the later scans were seen, beside what is now; None without uncertainty."""
+    bands = _band_table(nodes, forecast)
+    if bands is None:
+        return None
+    series = []
+    for region in forecast.thresholds:
+        term = term_for(region)
+        now = _band(forecast, region, bands, role="now_")
+        before = [
+            Series(f"prior_{region}_{bound}", f"{term.name}, {percent} % before", bands, "day",
+                   f"{region}_prior_{bound}", term.color_fraction, "dashes")
+            for bound, percent in (("upper", 95), ("lower", 5))
+        ]  # fmt: skip
+        column = f"{region}_volume"
+        points = _curve_and_points(column, f"{term.name}, ", term.color_fraction, measured_table, measured_table)[1:]
+        series += [*now, *before, *(replace(one, role=f"prior_{one.role}") for one in points)]
+    title = f"{forecast.patient_id}: volume expected before and after the scans"
+    return fill_chart(nodes, "prior_chart", title, _TIME, "Volume (mL)", series)
+
+
+def _band_table(nodes: RunNodes, forecast: Forecast):
+    if forecast.uncertainty is None:
+        return None
+    table = nodes.get("vtkMRMLTableNode", "bands", "Bands")
+    fill_table(table, band_columns(forecast.uncertainty))
+    return table
+
+
+def _band(forecast: Forecast, region: str, table, role: str = "") -> list[Series]:
+    """Median, and the bounds as lines; Slicer's plots fill nothing."""
+    assert forecast.uncertainty is not None
+    band = chart_band(forecast.uncertainty.volume_mm3[region])
+    kind, tail = "calibrated" if band.calibrated else "raw", 50 * (1 - band.level)
+    term = term_for(region)
+    name, color = term.name, term.color_fraction
+    upper, lower = (f"{region}_{bound}" for bound in ("upper", "lower"))
+    return [
+        Series(f"{role}{upper}", f"{name}, {100 - tail:g} % ({kind})", table, "day", upper, color, "dots", lower),
+        Series(f"{role}{lower}", f"{name}, {tail:g} % ({kind})", table, "day", lower, color, "dots"),
+        Series(f"{role}{region}_median", f"{name}, median", table, "day", f"{region}_median", color, "dashes"),
+    ]
 
 
 def _curve_and_points(

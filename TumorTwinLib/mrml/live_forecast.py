@@ -7,10 +7,11 @@ from pathlib import Path
 from TumorTwinLib.jobs.frames import Frame, read_frame
 from TumorTwinLib.mrml.density import fill_density, style_density
 from TumorTwinLib.mrml.forecast import FOLDER, TimeNodes, time_nodes
-from TumorTwinLib.mrml.run_nodes import RunNodes, file_under, folder_item, study_item
+from TumorTwinLib.mrml.result_kinds import MAPS, TABLES
+from TumorTwinLib.mrml.run_nodes import RunNodes, file_under, folder_item, remove_whole, study_item
 from TumorTwinLib.mrml.sequences import empty_sequence, index_value, new_frame
 
-_TABLES = ("table", "curve", "measured", "parameters")
+_MORE_TABLES = ("curve", "measured", "draws", "bands")  # that the panel does not show
 _PREVIEW = " (preview)"
 
 
@@ -67,7 +68,12 @@ class LiveForecast:
         for sequence in (at.density_sequence, at.regions_sequence):
             empty_sequence(sequence)
         at.regions.GetSegmentation().RemoveAllSegments()
-        for role in _TABLES:
+        for kind in MAPS:
+            sequence = nodes.find(f"{kind.role}_sequence")
+            if sequence is not None and sequence is not at.density_sequence:
+                remove_whole(at.browser.GetProxyNode(sequence))
+                remove_whole(sequence)
+        for role in (*(kind.role for kind in TABLES), *_MORE_TABLES):
             table = nodes.find(role)
             if table is not None:
                 table.GetTable().SetNumberOfRows(0)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+import weakref
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,7 +71,8 @@ class TumorTwinLogic:
             treatments: events, for a patient of nodes. treatmentFile: ``treatment.csv``, for any patient.
             model: the cancer whose model to use.
             horizonDays: beyond the last visit used.
-            settings: other fields of ``JobSpec``: ``output_days``, ``calibration_visits``, ``resolution_mm``, ...
+            settings: other fields of ``JobSpec``: ``output_days``, ``calibration_visits``, ``resolution_mm``,
+                ``bayesian=True`` for intervals and a posterior, ``n_samples``, ...
 
         Raises:
             TumorTwinError: with one sentence for the user.
@@ -123,6 +128,8 @@ class TumorTwinLogic:
     def calibrate(self, job: SceneJob, onProgress: Callable[[Progress], None] | None = None) -> RunResult:
         """Fit the model alone; the result has ``fit`` and a ``parameterTable`` in the scene, and no forecast.
 
+        Of a job with ``bayesian=True`` it also has the ``posterior`` and a ``posteriorTable``.
+
         Raises:
             TumorTwinError: with one sentence for the user. The scene is then as it was.
         """
@@ -136,6 +143,8 @@ class TumorTwinLogic:
     ) -> RunResult:
         """Forecast with known parameters: of a calibration, by name, or from a parameter table.
 
+        With a posterior of the same job, the forecast has its intervals; nothing of the calibration is solved again.
+
         Args:
             parameters: what ``calibrate`` or ``run`` returned, values by name, or a table node with the columns
                 ``parameter`` and ``value``.
@@ -145,9 +154,49 @@ class TumorTwinLogic:
         """
         from TumorTwinLib.mrml.scene_run import RunResult
 
-        fit = parameters.fit if isinstance(parameters, RunResult) else None
+        fit, folder = (parameters.fit, parameters.folder) if isinstance(parameters, RunResult) else (None, None)
+        if folder is not None:
+            return self._runThrough(_continued(job, folder), onProgress, folder=folder)
         values = _values(parameters) if fit is None else fit.values
-        return self._runThrough(job.changed(parameters=values), onProgress, fit)
+        return self._runThrough(job.changed(parameters=values, bayesian=False), onProgress, fit)
+
+    def compareRegimens(
+        self,
+        job: SceneJob,
+        regimens: Sequence[str | Path],
+        *,
+        start: str | None = None,
+        draws: int = 64,
+        rule: str = "volume",
+        targetMarginMm: float | None = 20.0,
+        onProgress: Callable[[Progress], None] | None = None,
+    ) -> RunResult:
+        """Sample the posterior, forecast, and compare regimens on the same draws; all of it goes into the scene.
+
+        In-silico research, not a treatment instruction.
+
+        Args:
+            job: of a patient on disk or of nodes, with a horizon.
+            regimens: names of the library or of your own, ``"recorded"``, or files (``JobSpec.regimens``).
+            start: day 1 and time of day, as ISO 8601 text; 9:00 on the day after the last visit used by default.
+            draws: of the posterior, under every regimen.
+            rule: of progression, a name in ``recommend.progression.RULES``.
+            targetMarginMm: around the last outline, for the dose; None for the whole brain.
+
+        Returns:
+            With ``comparison`` (numbers and verdict) and ``comparisonNodes`` (table, chart, timeline, maps).
+
+        Raises:
+            TumorTwinError: with one sentence for the user. The scene is then as it was.
+        """
+        names = tuple(map(str, regimens))
+        if not names:
+            raise TumorTwinError("There is no regimen to compare: give at least one.")
+        compared = job.changed(
+            bayesian=True, regimens=names, regimen_start=start, comparison_draws=draws, progression_rule=rule,
+            target_margin_mm=targetMarginMm,
+        )  # fmt: skip
+        return self._runThrough(compared, onProgress)
 
     def segment(
         self,
@@ -177,16 +226,42 @@ class TumorTwinLogic:
         volumes = {"T1": t1, "T1CE": t1ce, "T2": t2, "FLAIR": flair}
         return segment_nodes(volumes, model, brain_mask=brainMask, device=device, on_progress=onProgress)
 
-    def _runThrough(self, job, onProgress, fit=None) -> RunResult:
+    def _runThrough(self, job, onProgress, fit=None, folder=None) -> RunResult:
         from TumorTwinLib.jobs.conversation import State
         from TumorTwinLib.jobs.runner import start_job, wait_or_cancel
         from TumorTwinLib.mrml.scene_run import SceneRun
 
-        run = SceneRun(job, start_job, live=False, fit=fit, on_progress=onProgress)
+        made = folder is None and job.spec.bayesian  # a posterior is worth keeping as long as the result
+        if made:
+            folder = Path(tempfile.mkdtemp(prefix="TumorTwin-job-"))
+        run = SceneRun(job, start_job, folder=folder, live=False, fit=fit, on_progress=onProgress)
         wait_or_cancel(run.handle)
         if run.result is None or run.result.state is not State.COMPLETED:
+            if made:
+                shutil.rmtree(folder, ignore_errors=True)
             raise TumorTwinError(run.result.message if run.result else "The run was stopped.")
-        return run.result
+        if not made:
+            return run.result
+        result = replace(run.result, folder=folder)
+        weakref.finalize(result, shutil.rmtree, folder, True)
+        return result
+
+
+def _continued(job: SceneJob, folder: Path) -> SceneJob:
+    """The job with the posterior in the folder of an earlier one.
+
+    Raises:
+        TumorTwinError: that is of another patient, or calibrated with other settings.
+    """
+    from TumorTwinLib.jobs.checkpoint import CHECKPOINT, fingerprints
+    from TumorTwinLib.jobs.spec import read_spec
+
+    same = job.changed(bayesian=True, n_samples=read_spec(folder).n_samples, parameters={})
+    if not (folder / CHECKPOINT / fingerprints(same.spec, same.patient)[1]).is_dir():
+        raise TumorTwinError(
+            f"The posterior is not of {job.patient.patient_id} with these settings: calibrate this job first."
+        )
+    return same
 
 
 def _values(parameters) -> dict[str, float]:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from TumorTwinLib.errors import TumorTwinError
 from TumorTwinLib.forecast import Forecast
+from TumorTwinLib.inference.posterior import Posterior
 from TumorTwinLib.jobs import stages
 from TumorTwinLib.jobs.observer import Observer
 from TumorTwinLib.jobs.preparation import prepare_patient, starts_from_scans
@@ -21,6 +23,7 @@ from TumorTwinLib.jobs.protocol import Progress as JobProgress
 from TumorTwinLib.jobs.spec import JobSpec
 from TumorTwinLib.jobs.stages import Outcome
 from TumorTwinLib.mrml.charts import render_chart
+from TumorTwinLib.mrml.corner import corner_picture
 from TumorTwinLib.mrml.forecast import ForecastNodes
 from TumorTwinLib.mrml.forecast_tables import curve_columns, forecast_columns, measured_columns, parameter_columns
 from TumorTwinLib.mrml.graphics import graphics_available
@@ -30,8 +33,10 @@ from TumorTwinLib.mrml.scene import save_scene
 from TumorTwinLib.mrml.shown_patient import show
 from TumorTwinLib.mrml.tables import write_csv
 from TumorTwinLib.mrml.timeline import render_timeline
+from TumorTwinLib.mrml.uncertainty_tables import interval_columns, posterior_columns
 from TumorTwinLib.mrml.visits import PatientNodes
 from TumorTwinLib.report.html import write_report
+from TumorTwinLib.terminology import term_for
 
 logger = logging.getLogger("TumorTwin.pipeline")
 
@@ -60,7 +65,8 @@ def stage_titles(job: JobSpec) -> tuple[str, ...]:
         first = [READ, IMAGING, SEGMENT]
     else:
         first = [READ] if job.segmentation_model is None else [READ, SEGMENT]
-    last = [CALIBRATE, SAMPLE, PREDICT] if job.bayesian else [CALIBRATE, FORECAST]
+    last = [CALIBRATE, SAMPLE, FORECAST, PREDICT] if job.bayesian else [CALIBRATE, FORECAST]
+    last += [COMPARE] if job.regimens else []
     return (*(JOB_STAGES[stage] for stage in (*first, *last)), SCENE, PICTURES, SAVING)
 
 
@@ -81,6 +87,7 @@ def run_job(job: JobSpec, out: Path, progress: Progress) -> Outcome:
     assert forecast is not None
     _begin(progress, SCENE)
     visits, nodes = show(outcome.patient, forecast)
+    compared = None if outcome.comparison is None else show_comparison(outcome.comparison)
     with filling(out) as folder:
         _begin(progress, PICTURES)
         figures = draw(folder, forecast, visits, nodes, progress)
@@ -89,6 +96,8 @@ def run_job(job: JobSpec, out: Path, progress: Progress) -> Outcome:
         _begin(progress, SAVING)
         save_scene(folder / "forecast.mrb")
         write_tables(folder, forecast)
+        if isinstance(outcome.fit, Posterior):
+            outcome.fit.save(folder / "posterior")
         write_report(forecast, folder / "report.html", figures, outcome.notices)
         provenance = dict(forecast.provenance)
         write_run_file(folder, {"job": job.to_dict(), "notices": outcome.notices, "provenance": provenance})
@@ -122,6 +131,8 @@ class _Watch(Observer):
             self._progress.update(None, f"model run {math.floor(progress.done) + 1}")
         elif progress.stage in (IMAGING, SEGMENT) and progress.total:
             self._progress.update(progress.done / progress.total)
+        elif progress.stage in (SAMPLE, PREDICT) and progress.total:
+            self._progress.update(progress.done / progress.total, f"draw {progress.done:.0f} of {progress.total:.0f}")
         elif progress.total:
             share = progress.done / progress.total
             self._progress.update(share, f"day {progress.done:.0f} of {progress.total:.0f}")
@@ -142,7 +153,7 @@ def draw(
     day = float(forecast.days[-1])
     date = forecast.start + timedelta(days=day)
     anatomy = visits.anatomy(day)
-    look = {
+    look: dict[str, Any] = {
         "anatomy": anatomy,
         "density": nodes.density,
         "regions": nodes.regions,
@@ -159,6 +170,7 @@ def draw(
         ),
         ("Tumor volume", "volume.png", lambda path: render_chart(nodes.volume_chart, path)),
         ("Tumor cell count", "cell_count.png", lambda path: render_chart(nodes.cell_count_chart, path)),
+        *uncertainty_pictures(forecast, nodes, look),
     ]
     figures = {}
     for number, (caption, name, render) in enumerate(pictures):
@@ -167,8 +179,35 @@ def draw(
     return figures
 
 
+def uncertainty_pictures(
+    forecast: Forecast, nodes: ForecastNodes, look: Mapping[str, Any]
+) -> list[tuple[str, str, Callable[[Path], Path]]]:
+    """Caption, file and how to draw it, of each picture of uncertainty; none without.
+
+    Args:
+        look: of the picture of the density, whose place a probability takes.
+    """
+    posterior, uncertain = forecast.posterior, nodes.uncertainty
+    if posterior is None or uncertain is None:
+        return []
+    pictures: list[tuple[str, str, Callable[[Path], Path]]] = []
+    for region in forecast.thresholds:
+        name = term_for(region).name
+        shown = {**look, "density": uncertain.maps[f"probability_{region}"], "scale": (name, "share of futures")}
+        caption, file = f"Probability of {name.lower()}", f"probability_{region}.png"
+        pictures.append((caption, file, functools.partial(render_slices, **shown)))
+    return [
+        *pictures,
+        ("Volume expected before and after the scans", "prior.png", lambda path: render_chart(nodes.prior_chart, path)),
+        ("Posterior draws", "corner.png", lambda path: corner_picture(posterior, forecast.patient_id).write(path)),
+    ]
+
+
 def write_tables(folder: Path, forecast: Forecast) -> None:
     write_csv(folder / "forecast.csv", forecast_columns(forecast))
     write_csv(folder / "curve.csv", curve_columns(forecast))
     write_csv(folder / "measured.csv", measured_columns(forecast))
     write_csv(folder / "parameters.csv", parameter_columns(forecast.parameters))
+    if forecast.posterior is not None and forecast.uncertainty is not None:
+        write_csv(folder / "posterior.csv", posterior_columns(forecast.posterior))
+        write_csv(folder / "intervals.csv", interval_columns(forecast, forecast.uncertainty))

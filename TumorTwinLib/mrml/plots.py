@@ -10,6 +10,8 @@ import slicer
 
 from TumorTwinLib.mrml.run_nodes import RunNodes
 
+BAND_ATTRIBUTE = "TumorTwin.DownTo"
+
 
 @dataclass(frozen=True)
 class Series:
@@ -21,7 +23,8 @@ class Series:
         table: the table node its columns are in.
         x, y: column names.
         color: red, green, blue, 0 to 1.
-        style: ``"line"``, ``"points"`` or ``"dashes"``.
+        style: ``"line"``, ``"points"``, ``"dashes"`` or ``"dots"``.
+        down_to: column of the lower bound of a band whose upper bound is ``y``; pictures fill it.
     """
 
     role: str
@@ -31,6 +34,7 @@ class Series:
     y: str
     color: tuple[float, float, float]
     style: str = "line"
+    down_to: str = ""
 
 
 def fill_chart(nodes: RunNodes, role: str, title: str, x_title: str, y_title: str, series: Sequence[Series]):
@@ -57,7 +61,11 @@ def _series_node(nodes: RunNodes, series: Series):
     node.SetColor(*series.color)
     node.SetLineWidth(2 if series.style == "line" else 1.5)
     node.SetMarkerSize(9)
-    lines = {"line": kind.LineStyleSolid, "dashes": kind.LineStyleDash, "points": kind.LineStyleNone}
+    lines = {
+        "line": kind.LineStyleSolid, "dashes": kind.LineStyleDash, "dots": kind.LineStyleDot,
+        "points": kind.LineStyleNone,
+    }  # fmt: skip
     node.SetLineStyle(lines[series.style])
+    node.SetAttribute(BAND_ATTRIBUTE, series.down_to or None)
     node.SetMarkerStyle(kind.MarkerStyleCircle if series.style == "points" else kind.MarkerStyleNone)
     return node

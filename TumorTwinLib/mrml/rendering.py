@@ -18,6 +18,7 @@ from TumorTwinLib.mrml.views import SliceView, ThreeDView, only_visible
 from TumorTwinLib.mrml.volumes import image_from_node, node_from_image
 
 DENSITY_OPACITY = 0.6
+DENSITY_SCALE = ("Tumor cell density", "fraction of capacity")
 _PANEL = (460, 540)
 _PANEL_3D = (760, 680)
 _GAP = 8
@@ -36,7 +37,15 @@ _FINE_MM = 1.0
 
 
 def render_slices(
-    path: str | Path, *, anatomy, density=None, regions=None, title: str, subtitle: str = "", center_mm=None
+    path: str | Path,
+    *,
+    anatomy,
+    density=None,
+    regions=None,
+    title: str,
+    subtitle: str = "",
+    center_mm=None,
+    scale: tuple[str, str] = DENSITY_SCALE,
 ) -> Path:
     """Three slices through the tumor: anatomy, density over it, outlines of the regions, legend, scale bar.
 
@@ -47,6 +56,7 @@ def render_slices(
         regions: segmentation node whose outlines are drawn as its display node says.
         title, subtitle: who and when.
         center_mm: (3,) RAS position the slices go through; by default the center of mass of the density.
+        scale: what ``density`` shows, and what 1 is of it.
 
     Raises:
         TumorTwinError: pictures cannot be made on this machine.
@@ -66,7 +76,7 @@ def render_slices(
             view.show(anatomy, density, opacity=DENSITY_OPACITY, center_mm=view_center, width_mm=width_mm)
             canvas.paste(view.render(), number * (width + _GAP), _HEADER)
         _annotate(canvas, orientation, number * (width + _GAP), center_mm[axis], width_mm)
-    _draw_legend(canvas, 3 * (width + _GAP), density is not None, regions, "Outlines")
+    _draw_legend(canvas, 3 * (width + _GAP), None if density is None else scale, regions, "Outlines")
     return canvas.write(path)
 
 
@@ -107,7 +117,7 @@ def render_3d(
             height_mm=1.08 * extent_mm.max(),
         )
         canvas.paste(view.render(), 0, _HEADER)
-    _draw_legend(canvas, _PANEL_3D[0], density is not None, regions, "Surfaces")
+    _draw_legend(canvas, _PANEL_3D[0], None if density is None else DENSITY_SCALE, regions, "Surfaces")
     return canvas.write(path)
 
 
@@ -160,12 +170,13 @@ def _annotate(canvas: Canvas, orientation: str, left: int, offset_mm: float, wid
         canvas.text(f"{_SCALE_BAR_MM} mm", left + 12, _HEADER + height - 38, size=15)
 
 
-def _draw_legend(canvas: Canvas, left: int, with_density: bool, regions, heading: str) -> None:
+def _draw_legend(canvas: Canvas, left: int, scale: tuple[str, str] | None, regions, heading: str) -> None:
     top = _HEADER
-    if with_density:
+    if scale is not None:
         height = 300
-        canvas.text("Tumor cell density", left + 12, top, size=16, bold=True)
-        canvas.text("fraction of capacity", left + 12, top + 22, size=14, color=QUIET_TEXT)
+        quantity, of = scale
+        canvas.text(quantity, left + 12, top, size=16, bold=True)
+        canvas.text(of, left + 12, top + 22, size=14, color=QUIET_TEXT)
         top += 56
         canvas.color_bar(density_colors(), left + 12, top, 26, height)
         for value in (0.0, 0.25, 0.5, 0.75, 1.0):

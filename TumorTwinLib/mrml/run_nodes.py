@@ -53,13 +53,26 @@ class RunNodes:
         """Remove nodes of an earlier run that this one did not ask for, e.g. a region it does not have."""
         for mark, node in self._existing().items():
             if mark not in self._used:
-                slicer.mrmlScene.RemoveNode(node)
+                remove_whole(node)
 
     def _existing(self) -> dict[str, Any]:
         scene = slicer.mrmlScene
         nodes = (scene.GetNthNode(index) for index in range(scene.GetNumberOfNodes()))
         marks = ((node.GetAttribute(_MARK), node) for node in nodes)
         return {mark: node for mark, node in marks if mark and mark.startswith(self._prefix)}
+
+
+def remove_whole(node) -> None:
+    """Remove a node with its display and storage nodes, which the scene keeps otherwise."""
+    helpers = []
+    if node.IsA("vtkMRMLDisplayableNode"):
+        helpers += [node.GetNthDisplayNode(number) for number in range(node.GetNumberOfDisplayNodes())]
+    if node.IsA("vtkMRMLStorableNode"):
+        helpers += [node.GetNthStorageNode(number) for number in range(node.GetNumberOfStorageNodes())]
+    slicer.mrmlScene.RemoveNode(node)
+    for helper in helpers:
+        if helper is not None:
+            slicer.mrmlScene.RemoveNode(helper)
 
 
 def patient_item(patient_id: str) -> int:

@@ -18,10 +18,13 @@ from TumorTwinLib.jobs.frames import Frame
 from TumorTwinLib.jobs.protocol import Progress
 from TumorTwinLib.jobs.result_store import FitSummary, JobResult
 from TumorTwinLib.jobs.runner import JobHandle
+from TumorTwinLib.mrml.comparison import ComparisonNodes, show_comparison
 from TumorTwinLib.mrml.forecast import ForecastNodes, show_forecast
 from TumorTwinLib.mrml.live_forecast import LiveForecast
 from TumorTwinLib.mrml.scene_job import SceneJob
 from TumorTwinLib.mrml.shown_patient import show, show_parameters
+from TumorTwinLib.recommend.comparison import Comparison
+from TumorTwinLib.uncertainty import PosteriorSummary
 
 logger = logging.getLogger("TumorTwin.logic")
 
@@ -37,6 +40,10 @@ class RunResult:
         result: what was computed; None when the job failed or crashed.
         nodes: of the forecast; None without one.
         parameterTable: table node of the parameters; None without any.
+        posteriorTable: table node of the posterior of a run with uncertainty; None without.
+        comparisonNodes: of regimens compared; None without.
+        folder: of the job, as long as this result lives, for a run with uncertainty of the logic: its ``posterior`` is
+            what ``inference.posterior_files.load_posterior`` reads, and ``predict`` continues there.
     """
 
     state: State
@@ -46,6 +53,9 @@ class RunResult:
     result: JobResult | None = None
     nodes: ForecastNodes | None = None
     parameterTable: Any = None
+    posteriorTable: Any = None
+    comparisonNodes: ComparisonNodes | None = None
+    folder: Path | None = None
 
     @property
     def status(self) -> str:
@@ -54,6 +64,14 @@ class RunResult:
     @property
     def fit(self) -> FitSummary | None:
         return None if self.result is None else self.result.fit
+
+    @property
+    def posterior(self) -> PosteriorSummary | None:
+        return None if self.result is None else self.result.posterior
+
+    @property
+    def comparison(self) -> Comparison | None:
+        return None if self.result is None or self.result.comparison is None else self.result.comparison.comparison
 
     @property
     def notices(self) -> tuple[str, ...]:
@@ -145,9 +163,12 @@ class SceneRun:
         if result.forecast is not None:
             forecast = replace(result.forecast, parameters=self._fit.parameters) if self._fit else result.forecast
             nodes = show_forecast(forecast) if self._job.in_scene else show(self._job.patient, forecast)[1]
-            return RunResult(*how, replace(result, forecast=forecast), nodes, nodes.parameter_table)
+            found = replace(result, forecast=forecast)
+            posterior = nodes.uncertainty and nodes.uncertainty.posterior_table
+            compared = None if result.comparison is None else show_comparison(result.comparison)
+            return RunResult(*how, found, nodes, nodes.parameter_table, posterior, compared)
         if result.fit is not None and handle.state is State.COMPLETED:
-            return RunResult(*how, result, None, show_parameters(patient_id, result.fit.parameters))
+            return RunResult(*how, result, None, *show_parameters(patient_id, result.fit.parameters, result.posterior))
         return RunResult(*how, result)
 
     def _leave_scene(self, *_) -> None:

@@ -11,8 +11,10 @@ from TumorTwinLib.mrml.layout import arrange_views
 from TumorTwinLib.mrml.rendering import center_of_mass
 from TumorTwinLib.mrml.run_nodes import RunNodes, file_under, study_item
 from TumorTwinLib.mrml.tables import fill_table
+from TumorTwinLib.mrml.uncertainty_tables import draw_columns, posterior_columns
 from TumorTwinLib.mrml.visits import PatientNodes, show_patient
 from TumorTwinLib.patient import PatientData
+from TumorTwinLib.uncertainty import PosteriorSummary
 
 _STUDY = "TumorTwin"
 
@@ -30,11 +32,21 @@ def show(patient: PatientData, forecast: Forecast) -> tuple[PatientNodes, Foreca
     return visits, nodes
 
 
-def show_parameters(patient_id: str, rows: Sequence[ParameterValue]):
-    """The table of a calibration without a forecast, apart from the tables of forecasts."""
-    table = RunNodes(patient_id, "calibration").get(
-        "vtkMRMLTableNode", "parameters", f"{patient_id} calibrated parameters"
-    )
+def show_parameters(patient_id: str, rows: Sequence[ParameterValue], posterior: PosteriorSummary | None = None):
+    """The tables of a calibration without a forecast, apart from those of forecasts: parameters, and posterior or None.
+
+    A posterior that an earlier calibration left is removed by one without.
+    """
+    nodes = RunNodes(patient_id, "calibration")
+    table = nodes.get("vtkMRMLTableNode", "parameters", f"{patient_id} calibrated parameters")
     fill_table(table, parameter_columns(rows))
-    file_under(study_item(patient_id, _STUDY), [table])
-    return table
+    shown, posterior_table = [table], None
+    if posterior is not None:
+        posterior_table = nodes.get("vtkMRMLTableNode", "posterior", f"{patient_id} posterior")
+        fill_table(posterior_table, posterior_columns(posterior))
+        draws_table = nodes.get("vtkMRMLTableNode", "draws", f"{patient_id} posterior draws")
+        fill_table(draws_table, draw_columns(posterior))
+        shown += [posterior_table, draws_table]
+    nodes.remove_unused()
+    file_under(study_item(patient_id, _STUDY), shown)
+    return table, posterior_table

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
@@ -13,9 +12,15 @@ import numpy as np
 
 from TumorTwinLib.errors import TumorTwinError
 from TumorTwinLib.forecast import Forecast, ParameterValue
+from TumorTwinLib.report.intervals import interval_section, posterior_section
 from TumorTwinLib.report.numbers import change, milliliters, significant
+from TumorTwinLib.report.tables import bullets, date_text, day_text, table, words
 
 PURPOSE = "In-silico research, not a treatment instruction. Not for clinical use."
+INTERVAL_LIMIT = (
+    "Intervals hold what the model, its priors and the noise of scans allow. Raw ones have not been held against "
+    "patients or a cohort; calibrated ones held what they promise on a virtual cohort."
+)
 LIMITS = (
     "The forecast follows the best-fitting parameters without an interval: the truth may lie outside what is shown.",
     "A parameter the data did not inform keeps its prior value, and so does every consequence of it.",
@@ -60,11 +65,13 @@ def _page(forecast: Forecast, figures: Mapping[str, Path], notices: Sequence[str
         ("Inputs", _inputs(forecast)),
         ("Visits: measured and modeled", _visits(forecast)),
         ("Parameters", _parameters(forecast.parameters)),
+        ("Posterior", posterior_section(forecast)),
         ("Forecast", _forecast(forecast)),
+        ("Intervals", interval_section(forecast)),
         ("Pictures", _pictures(figures)),
-        ("Notices", _list(notices)),
-        ("Limits", _list(LIMITS)),
-        ("Provenance", _table(["What", "Value"], _flat(rest))),
+        ("Notices", bullets(notices)),
+        ("Limits", bullets(LIMITS if forecast.uncertainty is None else (INTERVAL_LIMIT, *LIMITS[1:]))),
+        ("Provenance", table(["What", "Value"], _flat(rest))),
     ]
     body = "\n".join(f"<section>\n<h2>{title}</h2>\n{content}\n</section>" for title, content in sections if content)
     style = Path(__file__).with_name("style.css").read_text(encoding="utf-8")
@@ -87,26 +94,26 @@ def _headline(forecast: Forecast) -> str:
         if measured:
             then_mm3 = measured[-1].volume_mm3[region]
             against = f"{change(float(volume_mm3[-1]), then_mm3)} from {milliliters(then_mm3)} mL"
-            against += f" on day {_day(measured[-1].day)}"
+            against += f" on day {day_text(measured[-1].day)}"
         value = f"<strong>{milliliters(float(volume_mm3[-1]))} mL</strong>"
-        boxes.append(f"<div>{escape(_words(region))} on day {_day(day)}{value}<span>{escape(against)}</span></div>")
+        boxes.append(f"<div>{escape(words(region))} on day {day_text(day)}{value}<span>{escape(against)}</span></div>")
     return f'<div class="headline">{"".join(boxes)}</div>'
 
 
 def _inputs(forecast: Forecast) -> str:
     spacing = " x ".join(f"{s:.3g}" for s in forecast.grid.spacing_mm)
-    thresholds = ", ".join(f"{_words(name).lower()} {value:.2g}" for name, value in forecast.thresholds.items())
-    days = ", ".join(_day(m.day) for m in forecast.measurements) or "none"
+    thresholds = ", ".join(f"{words(name).lower()} {value:.2g}" for name, value in forecast.thresholds.items())
+    days = ", ".join(day_text(m.day) for m in forecast.measurements) or "none"
     rows = [
         ("Patient", forecast.patient_id),
         ("Day 0", f"{forecast.start:%Y-%m-%d %H:%M}"),
         ("Scans compared with the model", f"{len(forecast.measurements)} (days {days})"),
-        ("Fitted to scans up to", f"day {_day(forecast.forecast_from_day)}; later days are predictions"),
+        ("Fitted to scans up to", f"day {day_text(forecast.forecast_from_day)}; later days are predictions"),
         ("Grid", " x ".join(map(str, forecast.grid.shape)) + f" voxels of {spacing} mm"),
         ("Cell density thresholds, fraction of capacity", thresholds),
     ]
     given = forecast.provenance.get("inputs", {})
-    return _table(["What", "Value"], [*rows, *(_flat(given) if isinstance(given, Mapping) else ())])
+    return table(["What", "Value"], [*rows, *(_flat(given) if isinstance(given, Mapping) else ())])
 
 
 def _visits(forecast: Forecast) -> str:
@@ -119,17 +126,17 @@ def _visits(forecast: Forecast) -> str:
             modeled = float(forecast.volume_mm3[region][now[0]]) if now.size and region in forecast.volume_mm3 else None
             rows.append(
                 (
-                    _day(measured.day),
-                    _date(forecast.start, measured.day),
+                    day_text(measured.day),
+                    date_text(forecast.start, measured.day),
                     "fit" if measured.day <= forecast.forecast_from_day + _SAME_TIME_DAYS else "prediction",
-                    _words(region),
+                    words(region),
                     milliliters(volume_mm3),
                     "not computed" if modeled is None else milliliters(modeled),
                     "" if modeled is None else change(modeled, volume_mm3),
                 )
             )
     head = ["Day", "Date", "Model is", "Region", "Measured, mL", "Modeled, mL", "Difference"]
-    return _table(head, rows, numeric={0, 4, 5, 6})
+    return table(head, rows, numeric={0, 4, 5, 6})
 
 
 def _parameters(parameters: Iterable[ParameterValue]) -> str:
@@ -146,7 +153,7 @@ def _parameters(parameters: Iterable[ParameterValue]) -> str:
         for p in parameters
     ]
     head = ["Parameter", "Value", "Standard error", "Unit", "Informed by the data", "Source of the prior"]
-    return _table(head, rows, numeric={1, 2})
+    return table(head, rows, numeric={1, 2})
 
 
 def _forecast(forecast: Forecast) -> str:
@@ -155,9 +162,9 @@ def _forecast(forecast: Forecast) -> str:
         volumes = [milliliters(float(values[index])) for values in forecast.volume_mm3.values()]
         kind = "fit" if day <= forecast.forecast_from_day + _SAME_TIME_DAYS else "prediction"
         count = significant(float(forecast.total_cell_count[index]))
-        rows.append((_day(day), _date(forecast.start, float(day)), kind, *volumes, count))
-    head = ["Day", "Date", "Model is", *(f"{_words(region)}, mL" for region in forecast.volume_mm3), "Tumor cells"]
-    return _table(head, rows, numeric={0, *range(3, len(head))})
+        rows.append((day_text(day), date_text(forecast.start, float(day)), kind, *volumes, count))
+    head = ["Day", "Date", "Model is", *(f"{words(region)}, mL" for region in forecast.volume_mm3), "Tumor cells"]
+    return table(head, rows, numeric={0, *range(3, len(head))})
 
 
 def _pictures(figures: Mapping[str, Path]) -> str:
@@ -175,28 +182,6 @@ def _pictures(figures: Mapping[str, Path]) -> str:
     return f'<div class="pictures">\n{"".join(pictures)}\n</div>' if pictures else ""
 
 
-def _list(sentences: Sequence[str]) -> str:
-    return "<ul>" + "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences) + "</ul>" if sentences else ""
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]], numeric: Set[int] = frozenset()) -> str:
-    """An HTML table of plain text, its first column as row headings; empty when there are no rows."""
-
-    def cell(column: int, text: str, tag: str, scope: str = "") -> str:
-        align = ' class="number"' if column in numeric else ""
-        return f"<{tag}{scope}{align}>{escape(text)}</{tag}>"
-
-    body = [
-        "<tr>" + "".join(cell(c, text, "td" if c else "th", "" if c else ' scope="row"') for c, text in enumerate(row))
-        for row in rows
-    ]
-    if not body:
-        return ""
-    top = "".join(cell(c, text, "th", ' scope="col"') for c, text in enumerate(head))
-    lines = "</tr>\n".join(body)
-    return f"<table>\n<thead><tr>{top}</tr></thead>\n<tbody>\n{lines}</tr>\n</tbody>\n</table>"
-
-
 def _flat(values: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, str]]:
     """Nested provenance as (name, text) rows."""
     for name, value in values.items():
@@ -207,15 +192,3 @@ def _flat(values: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str,
             yield label, ", ".join(map(str, value))
         else:
             yield label, str(value)
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ").capitalize()
-
-
-def _day(day: float) -> str:
-    return f"{day:.1f}".removesuffix(".0")
-
-
-def _date(start: datetime, day: float) -> str:
-    return f"{start + timedelta(days=day):%Y-%m-%d}"
