@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -11,10 +13,12 @@ from TumorTwinLib.inference.first_state import first_state, smoothed, steepness_
 from TumorTwinLib.inference.likelihood import ErrorGroup
 from TumorTwinLib.inference.noise import ObservationNoise, roughness
 from TumorTwinLib.inference.priors import find_priors
+from TumorTwinLib.inference.problem import make_simulator
 from TumorTwinLib.inference.summaries import RegionSummary
 from TumorTwinLib.inference.unknowns import Doubts, Unknowns, interval_covariance
+from TumorTwinLib.models import observation
 from TumorTwinLib.models.glioblastoma import PARAMETERS
-from TumorTwinLib.models.observation import ObservedVisit
+from TumorTwinLib.models.observation import ObservedVisit, contour_levels
 
 SIGMA, TAU = 0.2, 30.0
 GRID = Grid.from_spacing((32, 32, 32), (2.0, 2.0, 2.0))
@@ -126,3 +130,14 @@ def test_a_group_of_errors_is_a_multivariate_t():
     assert group.log_density(np.array(q)) == pytest.approx(stats.multivariate_t(None, root @ root.T, df=4).logpdf(x))
     scales = group.draw_lambda(np.full(20000, q), np.random.default_rng(4))
     assert (1.0 / scales).mean() == pytest.approx(group.weight(q), rel=0.02)
+
+
+def test_a_coarse_search_has_the_unknowns_of_the_fine_grid(monkeypatch):
+    """A small tumor's rim has too few coarse voxels to tell a level, which must not change what is unknown."""
+    monkeypatch.setattr(observation, "_LEAST_RIM_VOXELS", 60)
+    patient, fine = small.virtual_patient(), small.model()
+    coarse = replace(fine, resolution_mm=6.0)
+    seen = [contour_levels(model.observe(patient), model.grid.spacing_mm) for model in (fine, coarse)]
+    assert set(seen[0]) != set(seen[1])
+    searched = make_simulator(coarse, patient, contour_levels_of=fine.observe(patient))
+    assert searched.unknowns.size == make_simulator(fine, patient).unknowns.size

@@ -19,6 +19,7 @@ from TumorTwinLib.inference.problem import make_simulator
 from TumorTwinLib.inference.sampling import Draws, StudentProposal, adapted, importance_draws, tempered_draws
 from TumorTwinLib.inference.simulator import Simulator
 from TumorTwinLib.inference.unknowns import Doubts
+from TumorTwinLib.models.observation import ObservedVisit
 from TumorTwinLib.models.parameters import ParameterValues
 from TumorTwinLib.patient import PatientData
 from TumorTwinLib.physics.solver import SolverSettings
@@ -113,18 +114,19 @@ class BayesianCalibration:
             quiet, mode, draws, found, tuple(range(used)), self.seed, cost, cancelled or not draws.complete
         )
 
-    def _simulator(self, model: Any) -> Simulator:
+    def _simulator(self, model: Any, contour_levels_of: Sequence[ObservedVisit] | None = None) -> Simulator:
         return make_simulator(
             model, self.patient, visits=self.visits, priors=self.priors, calibrate=self.calibrate, fixed=self.fixed,
             doubts=self.doubts, noise=self.noise, settings=self.settings, trackers=self.trackers, memory=self.memory,
-            threads=self.threads,
+            threads=self.threads, contour_levels_of=contour_levels_of,
         )  # fmt: skip
 
     def _mode(self, fine: Simulator) -> tuple[Mode, int, Simulator]:
         """The most probable z, how many hills were told apart, and the simulator of the search."""
         coarse = fine
         if max(self.model.grid.spacing_mm) < 0.75 * _COARSE_MM:
-            coarse = self._simulator(replace(self.model, resolution_mm=_COARSE_MM))
+            observed = self.model.observe(self.patient)[: self.visits]
+            coarse = self._simulator(replace(self.model, resolution_mm=_COARSE_MM), observed)
         self._tell("search", 0, _STARTS)
         starts = find_starts(coarse, _STARTS, _KEPT, self.seed)
         self._tell("search", _STARTS, _STARTS)

@@ -15,7 +15,7 @@ from TumorTwinLib.inference.noise import ObservationNoise
 from TumorTwinLib.inference.priors import Prior, find_priors
 from TumorTwinLib.inference.simulator import Simulator
 from TumorTwinLib.inference.unknowns import Doubts, Unknowns
-from TumorTwinLib.models.observation import contour_levels
+from TumorTwinLib.models.observation import ObservedVisit, contour_levels
 from TumorTwinLib.patient import PatientData
 from TumorTwinLib.physics.solver import SolverSettings
 from TumorTwinLib.physics.trackers import Tracker
@@ -38,6 +38,7 @@ def make_simulator(
     trackers: Sequence[Tracker] = (),
     memory: MutableMapping[str, np.ndarray] | None = None,
     threads: int = 2,
+    contour_levels_of: Sequence[ObservedVisit] | None = None,
 ) -> Simulator:
     """The model of a patient as a function of the unknowns, with the likelihood of the visits after the first.
 
@@ -47,6 +48,8 @@ def make_simulator(
     Args:
         visits: how many to use, from the first; all by default.
         priors: by parameter name, instead of the model's own.
+        contour_levels_of: the visits on another grid, by which to judge where contours run. A coarse search must judge
+            as the fine grid does, or the two have different unknowns.
         calibrate: names of the parameters to calibrate; all by default. The others stay at ``fixed`` or their median.
 
     Raises:
@@ -60,9 +63,10 @@ def make_simulator(
         )
     observed = model.observe(patient)[:used]
     doubts = doubts or Doubts()
-    seen = {_REGION_OF_LEVEL[name] for name in contour_levels(observed, model.grid.spacing_mm)}
+    judged = contour_levels_of or observed
+    seen = {_REGION_OF_LEVEL[name] for name in contour_levels(judged, judged[0].grid.spacing_mm)}
     has_adc = any(visit.cellularity is not None for visit in observed)
-    drawn = {"core": [v.core for v in observed[1:]], "whole_tumor": [v.whole for v in observed[1:]]}
+    drawn = {"core": [v.core for v in judged[1:]], "whole_tumor": [v.whole for v in judged[1:]]}
     regions = tuple(
         region
         for region in model.thresholds
