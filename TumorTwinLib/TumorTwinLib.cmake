@@ -177,6 +177,8 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorTwinLib/recommend/record.py
   TumorTwinLib/recommend/verdict.py
   TumorTwinLib/report/__init__.py
+  TumorTwinLib/report/comparison.py
+  TumorTwinLib/report/curves.py
   TumorTwinLib/report/html.py
   TumorTwinLib/report/intervals.py
   TumorTwinLib/report/numbers.py

@@ -60,7 +60,7 @@ MAY_IMPORT["processing"] = {
 }  # fmt: skip
 MAY_IMPORT["recommend"] = _BELOW_TWIN
 MAY_IMPORT["twin"] = _BELOW_TWIN | {"recommend"}
-MAY_IMPORT["report"] = {"errors", "geometry", "forecast", "metrics", "uncertainty"}
+MAY_IMPORT["report"] = {"errors", "geometry", "forecast", "metrics", "uncertainty", "treatment", "recommend"}
 MAY_IMPORT["jobs"] = _BELOW_TWIN | {"processing", "twin", "recommend", "report"}
 MAY_IMPORT["cohort"] = MAY_IMPORT["jobs"] | {"jobs"}
 MAY_IMPORT["mrml"] = MAY_IMPORT["cohort"] | {"cohort"}

@@ -15,14 +15,18 @@ from TumorTwinLib.errors import TumorTwinError
 from TumorTwinLib.forecast import Forecast
 from TumorTwinLib.inference.posterior import Posterior
 from TumorTwinLib.jobs import stages
+from TumorTwinLib.jobs.comparing import comparison_task
 from TumorTwinLib.jobs.observer import Observer
 from TumorTwinLib.jobs.preparation import prepare_patient, starts_from_scans
-from TumorTwinLib.jobs.protocol import CALIBRATE, FORECAST, IMAGING, PREDICT, READ, SAMPLE, SEGMENT
+from TumorTwinLib.jobs.protocol import CALIBRATE, COMPARE, FORECAST, IMAGING, PREDICT, READ, SAMPLE, SEGMENT
 from TumorTwinLib.jobs.protocol import STAGES as JOB_STAGES
 from TumorTwinLib.jobs.protocol import Progress as JobProgress
+from TumorTwinLib.jobs.regimen_choice import chosen_regimens
 from TumorTwinLib.jobs.spec import JobSpec
 from TumorTwinLib.jobs.stages import Outcome
 from TumorTwinLib.mrml.charts import render_chart
+from TumorTwinLib.mrml.comparison import ComparisonNodes, show_comparison
+from TumorTwinLib.mrml.comparison_tables import outcome_columns, pair_columns
 from TumorTwinLib.mrml.corner import corner_picture
 from TumorTwinLib.mrml.forecast import ForecastNodes
 from TumorTwinLib.mrml.forecast_tables import curve_columns, forecast_columns, measured_columns, parameter_columns
@@ -90,7 +94,7 @@ def run_job(job: JobSpec, out: Path, progress: Progress) -> Outcome:
     compared = None if outcome.comparison is None else show_comparison(outcome.comparison)
     with filling(out) as folder:
         _begin(progress, PICTURES)
-        figures = draw(folder, forecast, visits, nodes, progress)
+        figures = draw(folder, forecast, visits, nodes, compared, progress)
         if not figures:
             outcome = replace(outcome, notices=(*outcome.notices, NO_PICTURES))
         _begin(progress, SAVING)
@@ -98,7 +102,10 @@ def run_job(job: JobSpec, out: Path, progress: Progress) -> Outcome:
         write_tables(folder, forecast)
         if isinstance(outcome.fit, Posterior):
             outcome.fit.save(folder / "posterior")
-        write_report(forecast, folder / "report.html", figures, outcome.notices)
+        if outcome.comparison is not None:
+            write_csv(folder / "comparison.csv", outcome_columns(outcome.comparison.comparison))
+            write_csv(folder / "pairs.csv", pair_columns(outcome.comparison.comparison))
+        write_report(forecast, folder / "report.html", figures, outcome.notices, outcome.comparison)
         provenance = dict(forecast.provenance)
         write_run_file(folder, {"job": job.to_dict(), "notices": outcome.notices, "provenance": provenance})
     return outcome
@@ -113,7 +120,9 @@ def compute(job: JobSpec, progress: Progress, imaging: Path) -> Outcome:
     """
     watch = _Watch(progress)
     watch.progress(JobProgress(READ))
-    return stages.compute(job, prepare_patient(job, Path(), watch, imaging), watch)
+    patient = prepare_patient(job, Path(), watch, imaging)
+    task = comparison_task(job, patient, chosen_regimens(job, Path(), patient), "") if job.regimens else None
+    return stages.compute(job, patient, watch, task=task)
 
 
 class _Watch(Observer):
@@ -131,7 +140,7 @@ class _Watch(Observer):
             self._progress.update(None, f"model run {math.floor(progress.done) + 1}")
         elif progress.stage in (IMAGING, SEGMENT) and progress.total:
             self._progress.update(progress.done / progress.total)
-        elif progress.stage in (SAMPLE, PREDICT) and progress.total:
+        elif progress.stage in (SAMPLE, PREDICT, COMPARE) and progress.total:
             self._progress.update(progress.done / progress.total, f"draw {progress.done:.0f} of {progress.total:.0f}")
         elif progress.total:
             share = progress.done / progress.total
@@ -144,8 +153,9 @@ def _begin(progress: Progress, stage: str) -> None:
 
 
 def draw(
-    folder: Path, forecast: Forecast, visits: PatientNodes, nodes: ForecastNodes, progress: Progress
-) -> dict[str, Path]:
+    folder: Path, forecast: Forecast, visits: PatientNodes, nodes: ForecastNodes, compared: ComparisonNodes | None,
+    progress: Progress,
+) -> dict[str, Path]:  # fmt: skip
     """Draw every picture into the folder; file by caption. Empty where this machine cannot draw."""
     if not graphics_available():
         logger.warning(NO_PICTURES)
@@ -172,6 +182,9 @@ def draw(
         ("Tumor cell count", "cell_count.png", lambda path: render_chart(nodes.cell_count_chart, path)),
         *uncertainty_pictures(forecast, nodes, look),
     ]
+    if compared is not None:
+        charts = {"comparison.png": compared.chart, "treatments.png": compared.timeline}
+        pictures += [(one.GetTitle(), file, functools.partial(render_chart, one)) for file, one in charts.items()]
     figures = {}
     for number, (caption, name, render) in enumerate(pictures):
         progress.update(number / len(pictures), name)

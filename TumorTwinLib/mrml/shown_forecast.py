@@ -8,7 +8,8 @@ from typing import Any
 
 import slicer
 
-from TumorTwinLib.mrml.result_kinds import CHARTS, MAPS, TABLES
+from TumorTwinLib.mrml.comparison import RUN, regimen_maps
+from TumorTwinLib.mrml.result_kinds import CHARTS, MAPS, TABLES, ResultKind
 from TumorTwinLib.mrml.run_nodes import RunNodes
 
 
@@ -20,6 +21,8 @@ class ShownForecast:
         browser: through its days.
         regions: their outlines, or None.
         maps, charts, tables: those that are in the scene, by role (``result_kinds``).
+        map_kinds: what the maps are, those of compared regimens last.
+        verdict: of the comparison and what the reader must know, a sentence each; none without a comparison.
     """
 
     browser: Any
@@ -27,6 +30,8 @@ class ShownForecast:
     maps: Mapping[str, Any]
     charts: Mapping[str, Any]
     tables: Mapping[str, Any]
+    map_kinds: tuple[ResultKind, ...] = ()
+    verdict: tuple[str, ...] = ()
 
     @property
     def density(self):
@@ -72,7 +77,7 @@ class ShownForecast:
 
 def find_forecast(patient_id: str, run: str = "TumorTwin") -> ShownForecast | None:
     """The forecast of that patient and run, or None when there is none."""
-    nodes = RunNodes(patient_id, run)
+    nodes, compared = RunNodes(patient_id, run), RunNodes(patient_id, RUN)
     browser = nodes.find("browser")
     if browser is None:
         return None
@@ -81,12 +86,20 @@ def find_forecast(patient_id: str, run: str = "TumorTwin") -> ShownForecast | No
         sequence = nodes.find(sequence_role)
         return browser.GetProxyNode(sequence) if sequence else None
 
+    def found(role: str):
+        return nodes.find(role) or compared.find(role)
+
+    regimens = regimen_maps(compared)
+    verdict = compared.find("verdict")
     return ShownForecast(
         browser,
         shown("regions_sequence"),
-        _present({kind.role: shown(f"{kind.role}_sequence") for kind in MAPS}),
-        _present({kind.role: nodes.find(kind.role) for kind in CHARTS}),
-        _present({kind.role: nodes.find(kind.role) for kind in TABLES}),
+        _present({kind.role: shown(f"{kind.role}_sequence") for kind in MAPS})
+        | {kind.role: volume for kind, volume in regimens},
+        _present({kind.role: found(kind.role) for kind in CHARTS}),
+        _present({kind.role: found(kind.role) for kind in TABLES}),
+        (*MAPS, *(kind for kind, _ in regimens)),
+        tuple(verdict.GetText().splitlines()) if verdict else (),
     )
 
 

@@ -12,6 +12,8 @@ import numpy as np
 
 from TumorTwinLib.errors import TumorTwinError
 from TumorTwinLib.forecast import Forecast, ParameterValue
+from TumorTwinLib.recommend.record import ComparisonRecord
+from TumorTwinLib.report.comparison import calendar_section, comparison_section
 from TumorTwinLib.report.intervals import interval_section, posterior_section
 from TumorTwinLib.report.numbers import change, milliliters, significant
 from TumorTwinLib.report.tables import bullets, date_text, day_text, table, words
@@ -36,6 +38,7 @@ def write_report(
     out_path: str | Path,
     figures: Mapping[str, Path] | None = None,
     notices: Sequence[str] = (),
+    comparison: ComparisonRecord | None = None,
 ) -> Path:
     """Write the report of one forecast.
 
@@ -44,6 +47,7 @@ def write_report(
         out_path: the ``.html`` file; it appears whole or not at all.
         figures: PNG files by caption, shown in this order.
         notices: sentences from reading and calibrating that the reader should know.
+        comparison: of regimens, if there is one.
 
     Returns:
         The path written.
@@ -52,14 +56,16 @@ def write_report(
         TumorTwinError: a figure is not a readable PNG file.
     """
     out_path = Path(out_path)
-    page = _page(forecast, figures or {}, notices)
+    page = _page(forecast, figures or {}, notices, comparison)
     unfinished = out_path.with_name(out_path.name + ".part")
     unfinished.write_text(page, encoding="utf-8")
     os.replace(unfinished, out_path)
     return out_path
 
 
-def _page(forecast: Forecast, figures: Mapping[str, Path], notices: Sequence[str]) -> str:
+def _page(
+    forecast: Forecast, figures: Mapping[str, Path], notices: Sequence[str], comparison: ComparisonRecord | None
+) -> str:
     rest = {name: value for name, value in forecast.provenance.items() if name != "inputs"}
     sections = [
         ("Inputs", _inputs(forecast)),
@@ -68,6 +74,8 @@ def _page(forecast: Forecast, figures: Mapping[str, Path], notices: Sequence[str
         ("Posterior", posterior_section(forecast)),
         ("Forecast", _forecast(forecast)),
         ("Intervals", interval_section(forecast)),
+        ("Comparison of regimens", comparison_section(comparison)),
+        ("Calendars of the regimens", calendar_section(comparison)),
         ("Pictures", _pictures(figures)),
         ("Notices", bullets(notices)),
         ("Limits", bullets(LIMITS if forecast.uncertainty is None else (INTERVAL_LIMIT, *LIMITS[1:]))),
