@@ -199,6 +199,7 @@ def test_pictures_of_band_and_probability(scene, tmp_path):
     for number in range(nodes.volume_chart.GetNumberOfPlotSeriesNodes()):
         nodes.volume_chart.GetNthPlotSeriesNode(number).SetAttribute("TumorTwin.DownTo", None)
     assert (with_band != picture_of(nodes.volume_chart, tmp_path)).any(axis=2).sum() > 5000  # the band is filled
+    render_chart(nodes.prior_chart, tmp_path / "small.png", size=(300, 220))  # the legend leaves room for the curves
     path = render_slices(
         tmp_path / "probability.png", anatomy=visits.anatomy(180.0),
         density=nodes.uncertainty.maps["probability_whole_tumor"], regions=nodes.regions, title="P",

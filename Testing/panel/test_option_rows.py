@@ -11,6 +11,7 @@ from TumorTwinLib.jobs.options import COMPARISON, FORECAST, Choices, Flag, JobOp
 from TumorTwinLib.jobs.spec import read_spec
 
 REGIMENS = {"stupp": "Stupp", "none": "No treatment"}
+OURS = {option.field: option.valid(None) for option in options.JOB_OPTIONS}  # registered by TumorTwin itself
 INTERVALS = JobOption("intervals", "Intervals", "With a band.", FORECAST, Flag())
 DRAWS = JobOption("draws", "Draws", "How many.", FORECAST, Number(128, 16, 1024))
 LEVEL = JobOption("level", "Level", "Of the band.", FORECAST, Number(0.9, 0.5, 0.99, decimals=2))
@@ -37,7 +38,7 @@ def test_each_kind_has_its_widget_and_is_kept(ui, host):
     import qt
 
     rows, panel = host.widget.panel.options, host.widget.panel
-    assert values(panel) == {"seed": 0, "intervals": False, "draws": 128, "level": 0.9, "compared": ()}
+    assert values(panel) == OURS | {"intervals": False, "draws": 128, "level": 0.9, "compared": ()}
     host.click(rows.widget("intervals"))
     host.type(rows.widget("draws"), "64")
     host.type(rows.widget("level"), "0.95")
@@ -45,7 +46,7 @@ def test_each_kind_has_its_widget_and_is_kept(ui, host):
     assert rows.widget("compared").item(0).text() == "Stupp"
     rows.widget("compared").item(0).setCheckState(qt.Qt.Checked)
     host.process_events()
-    assert values(panel) == {"seed": 0, "intervals": True, "draws": 64, "level": 0.95, "compared": ("stupp",)}
+    assert values(panel) == OURS | {"intervals": True, "draws": 64, "level": 0.95, "compared": ("stupp",)}
     assert rows.widget("draws").toolTip == "How many."
     assert host.cut_off() == []
 
@@ -54,7 +55,7 @@ def test_values_of_an_older_scene_fall_back(ui, host):
     panel = host.widget.panel
     panel.parameters.options = '{"draws": "many", "level": 7, "compared": 3, "gone": 1}'
     host.process_events()
-    assert values(panel) == {"seed": 0, "intervals": False, "draws": 128, "level": 0.99, "compared": ()}
+    assert values(panel) == OURS | {"intervals": False, "draws": 128, "level": 0.99, "compared": ()}
     panel.parameters.options = "{"
     assert values(panel)["draws"] == 128
 

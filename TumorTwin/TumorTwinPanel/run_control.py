@@ -13,9 +13,21 @@ from TumorTwinLib.errors import TumorTwinError
 from TumorTwinLib.jobs.conversation import Listener, State
 from TumorTwinLib.jobs.frames import Frame
 from TumorTwinLib.jobs.job_folder import write_job
-from TumorTwinLib.jobs.protocol import CALIBRATE, FORECAST, IMAGING, READ, SEGMENT, Progress
+from TumorTwinLib.jobs.protocol import (
+    CALIBRATE,
+    COMPARE,
+    FORECAST,
+    IMAGING,
+    PREDICT,
+    READ,
+    SAMPLE,
+    SEGMENT,
+    Ending,
+    Progress,
+)
 from TumorTwinLib.jobs.result_store import JobResult
 from TumorTwinLib.jobs.spec import JobSpec
+from TumorTwinLib.mrml.comparison import showing_comparison
 from TumorTwinLib.mrml.forecast import showing_forecast
 from TumorTwinLib.mrml.live_forecast import LiveForecast
 from TumorTwinLib.mrml.patient import reading_patient
@@ -161,6 +173,8 @@ class RunControl:
             )
         elif progress.stage == FORECAST and progress.total:
             detail = _("day {done:.0f} of {total:.0f}").format(done=progress.done, total=progress.total)
+        elif progress.stage in (SAMPLE, PREDICT, COMPARE) and progress.total:
+            detail = _("draw {done:.0f} of {total:.0f}").format(done=progress.done, total=progress.total)
         self.view.showProgress(_stageTitle(progress.stage), share, detail, progress.eta_s)
 
     def _onFrame(self, frame: Frame) -> None:
@@ -192,6 +206,8 @@ class RunControl:
         if result.forecast is not None:
             self.view.showProgress(_("Adding the forecast to the scene"), None)
             yield from showing_forecast(result.forecast)
+        if result.comparison is not None:
+            yield from showing_comparison(result.comparison)
         return result
 
     def _onShown(self, result: JobResult) -> None:
@@ -199,6 +215,9 @@ class RunControl:
             self._end(_stopped(len(result.frames), previewed=self._framesShown))
             return
         self.onForecastChanged()
+        if result.ending is not Ending.COMPLETED:
+            self._end(_stoppedLate(compared=result.comparison is not None))
+            return
         time = duration(self.job.stats["seconds"])
         self._end(_("Done in {time}. The forecast is in the scene, under the patient.").format(time=time))
 
@@ -231,9 +250,18 @@ def _stageTitle(stage: str) -> str:
         IMAGING: _("Preparing the scans"),
         SEGMENT: _("Outlining tumor and tissues"),
         CALIBRATE: _("Calibrating"),
+        SAMPLE: _("Sampling the posterior"),
         FORECAST: _("Forecasting"),
+        PREDICT: _("Forecasting with uncertainty"),
+        COMPARE: _("Comparing regimens"),
     }
     return titles.get(stage, stage)
+
+
+def _stoppedLate(compared: bool) -> str:
+    if compared:
+        return _("Stopped. The forecast is in the scene, and what was compared until then.")
+    return _("Stopped. The forecast is in the scene; the regimens had not been compared yet.")
 
 
 def _stopped(frameCount: int, previewed: bool) -> str:

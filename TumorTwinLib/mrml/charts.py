@@ -56,7 +56,7 @@ def render_chart(chart, path: str | Path, *, size: tuple[int, int] = (960, 600))
     width, height = size
     canvas = Canvas(width, height)
     canvas.text(chart.GetTitle() or chart.GetName(), _MARGIN, 14, size=22, bold=True)
-    top = _draw_legend(canvas, series, 54) if chart.GetLegendVisibility() else 54
+    top = _draw_legend(canvas, series, 54, height // 2) if chart.GetLegendVisibility() else 54
     plot_size = (width - _AXIS_TITLE - _MARGIN, height - top - _AXIS_TITLE)
     canvas.paste(_plot(chart, series, plot_size), _AXIS_TITLE, top)
     x_title, y_title = chart.GetXAxisTitle() or "", chart.GetYAxisTitle() or ""
@@ -148,13 +148,15 @@ def _style_axis(axis: vtk.vtkAxis, limits: tuple[float, float], ticks: int, loga
     axis.SetTickLength(5 * SUPERSAMPLING)
 
 
-def _draw_legend(canvas: Canvas, series, top: int) -> int:
-    """Entries side by side, in as many lines as they need; returns where the plot may start."""
+def _draw_legend(canvas: Canvas, series, top: int, lowest: int) -> int:
+    """Entries side by side, in as many lines as fit above ``lowest``; returns where the plot may start."""
     left, widest = _MARGIN, canvas.pixels.shape[1] - _MARGIN
     for node in series:
         label = node.GetName()
         width = 44 + Canvas.text_width(label, 15)
         if left + width > widest and left > _MARGIN:
+            if top + 2 * _LINE_HEIGHT > lowest:  # the curves need the room more
+                break
             left, top = _MARGIN, top + _LINE_HEIGHT
         color = tuple(round(255 * channel) for channel in node.GetColor())
         _draw_sample(canvas, node, color, left, top + 9)
