@@ -11,7 +11,7 @@ from TumorTwinLib.report.numbers import significant
 from TumorTwinLib.uncertainty import ParameterRow, PosteriorSummary
 
 _CELL, _GAP = 190, 14
-_LEFT, _TOP, _BOTTOM = 80, 84, 74
+_LEFT, _TOP, _BOTTOM = 124, 84, 74
 _BINS = 20
 _CELL_COLOR = (32, 35, 41)
 _DRAW, _BAR, _WEAK, _PRIOR = (86, 180, 233), (70, 140, 185), (120, 124, 130), (230, 159, 0)
