@@ -310,28 +310,25 @@ def test_verdicts_of_made_up_draws(compared):
 
 
 def test_a_stopped_comparison_keeps_its_draws_marked_and_continues(posterior):
-    memory, told = {}, []
+    memory = {}
 
-    def compare(plans, stop_after=10**9):
-        watch = CancelTracker(lambda: bool(told) and told[-1] >= stop_after)
-        return compare_regimens(
-            posterior, plans, 40, draws=32, trackers=[watch], memory=memory, on_progress=lambda n, _: told.append(n)
-        )
+    def compare(plans, enough=10**9):
+        watch = CancelTracker(lambda: len(memory) >= enough)
+        return compare_regimens(posterior, plans, 40, draws=64, trackers=[watch], memory=memory)
 
-    stopped = compare([PLANS[0]], stop_after=32)
+    stopped = compare([PLANS[0]], enough=4)  # two of three passes, each of a regimen and the untreated
     assert stopped.cancelled
-    assert stopped.provenance["draws"] == 16
-    assert stopped.notes[-1] == "Stopped on request after 16 of 32 draws."
+    solved = stopped.provenance["draws"]
+    assert 16 <= solved < 64
+    assert stopped.notes[-1] == f"Stopped on request after {solved} of 64 draws."
     assert stopped.verdict.abstains
     assert Comparison.from_dict(stopped.to_dict()).cancelled
-    told.clear()
     before = dict(memory)
     whole = compare([PLANS[0]])
     assert not whole.cancelled
     assert all(memory[key] is value for key, value in before.items())
-    fresh = compare_regimens(posterior, [PLANS[0]], 40, draws=32)
+    fresh = compare_regimens(posterior, [PLANS[0]], 40, draws=64)
     assert {**whole.to_dict(), "provenance": 0} == {**fresh.to_dict(), "provenance": 0}
     known = len(memory)
-    told.clear()
     compare([PLANS[0], PLANS[1], PLANS[7]])
-    assert len(memory) == known + 2  # two passes of one regimen that is new; the second gives what the first does
+    assert len(memory) == known + 3  # the passes of one regimen that is new; another gives what the first does

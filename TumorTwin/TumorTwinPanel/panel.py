@@ -13,7 +13,8 @@ from TumorTwinLib.mrml.shown_forecast import find_forecast
 from TumorTwinLib.treatment.events import TreatmentEvent
 from TumorTwinPanel.advanced_view import AdvancedView
 from TumorTwinPanel.choices import Choices
-from TumorTwinPanel.option_rows import OptionRows
+from TumorTwinPanel.comparison_view import ComparisonView
+from TumorTwinPanel.option_rows import OptionRows, optionValues
 from TumorTwinPanel.parameters import PanelParameters, sceneParameters
 from TumorTwinPanel.patient_actions import PatientActions
 from TumorTwinPanel.patient_loading import anatomyOf
@@ -21,7 +22,7 @@ from TumorTwinPanel.readiness import missingInputs
 from TumorTwinPanel.results_view import ResultsView
 from TumorTwinPanel.run_actions import RunActions
 from TumorTwinPanel.run_view import RunView
-from TumorTwinPanel.treatment_table import TreatmentTable, treatmentProblems, treatmentText
+from TumorTwinPanel.treatment_table import TreatmentTable, treatmentEvents, treatmentProblems, treatmentText
 from TumorTwinPanel.visit_table import VisitTable
 
 
@@ -47,6 +48,7 @@ class Panel:
         self.results = ResultsView(ui, self._anatomy, self.storeShownMap)
         self.advanced = AdvancedView(ui)
         self.options = OptionRows(ui, self.storeOptions)
+        self.comparison = ComparisonView(ui, self._treatmentEvents)
         self.choices = Choices(
             ui,
             onCancer=self.storeCancer,
@@ -118,12 +120,19 @@ class Panel:
         self.choices.show(self.parameters.cancer, self.parameters.segmentationModel, start)
         self.advanced.show(self.parameters.cancer)
         self.options.show(self.parameters.options, self.parameters.cancer)
+        self._showComparison()
         self.refreshResults()
         segments = self.parameters.segmentationModel in self.choices.models
         reasons = [*missingInputs(selection, segments), *treatmentProblems(self.parameters.treatments)]
         self.runActions.show(ready=not reasons)
         if not self.runActions.control.busy:
             self.run.showReady(reasons)
+
+    def _showComparison(self) -> None:
+        visits = self.visits.selection.visits
+        used = visits[: self.parameters.calibrationVisits or len(visits)]
+        chosen = optionValues(self.parameters.options)["regimens"]
+        self.comparison.show(chosen, self.parameters.cancer, used[-1].time if used else None)
 
     def refreshResults(self) -> None:
         if self.parameters is not None:
@@ -158,6 +167,9 @@ class Panel:
 
     def storeSegmentationModel(self, name: str) -> None:
         self.parameters.segmentationModel = name
+
+    def _treatmentEvents(self) -> Sequence[TreatmentEvent]:
+        return treatmentEvents(self.parameters.treatments) if self.parameters else ()
 
     def _lastVisitTime(self) -> datetime | None:
         times = [visit.time for visit in self.visits.selection.visits if visit.time]

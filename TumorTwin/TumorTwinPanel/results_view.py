@@ -8,7 +8,7 @@ from slicer.i18n import tr as _
 
 from TumorTwinLib.mrml.layout import arrange_views
 from TumorTwinLib.mrml.rendering import center_of_mass
-from TumorTwinLib.mrml.result_kinds import CHARTS, MAPS, TABLES
+from TumorTwinLib.mrml.result_kinds import CHARTS, TABLES
 from TumorTwinLib.mrml.shown_forecast import ShownForecast
 from TumorTwinPanel.node_tables import showTable
 from TumorTwinPanel.visit_table import ROW_HEIGHT
@@ -64,7 +64,9 @@ class ResultsView:
         self._showDays()
         self._showTables()
         _fill(self.ui.chartCombo, CHARTS, self.forecast.charts if self.forecast else {})
-        _fill(self.ui.mapCombo, MAPS, self.forecast.maps if self.forecast else {}, parameters.shownMap)
+        kinds = self.forecast.map_kinds if self.forecast else ()
+        _fill(self.ui.mapCombo, kinds, self.forecast.maps if self.forecast else {}, parameters.shownMap)
+        self._showVerdict()
         self.ui.plotButton.setEnabled(self.ui.chartCombo.isEnabled())
         self._showing = False
         if self.forecast:
@@ -120,6 +122,12 @@ class ResultsView:
             table = self._tables[kind.role]
             showTable(table, nodes.get(kind.role))
             tabs.setTabVisible(tabs.indexOf(table), kind.role in nodes or kind is TABLES[0])
+
+    def _showVerdict(self) -> None:
+        verdict, *notes = self.forecast.verdict if self.forecast and self.forecast.verdict else ("",)
+        self.ui.verdictLabel.setText(verdict)
+        self.ui.verdictLabel.setToolTip("\n".join(notes))
+        self.ui.verdictLabel.setVisible(bool(verdict))
 
     def _showLooks(self, parameters) -> None:
         maps = self.forecast.maps

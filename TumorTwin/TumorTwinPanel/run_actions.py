@@ -61,6 +61,8 @@ class RunActions:
         parameters = self.panel.parameters
         model = parameters.segmentationModel
         segmentation = {"segmentation_model": model} if model in self.panel.choices.models else {}
+        options = optionValues(parameters.options)
+        options["bayesian"] = options["bayesian"] or bool(options["regimens"])  # which are compared on its draws
         return JobSpec(
             cancer=parameters.cancer,
             horizon_days=float(parameters.horizonDays),
@@ -70,7 +72,7 @@ class RunActions:
             tolerance=parameters.tolerance,
             device=device(),
             **segmentation,
-            **optionValues(parameters.options),
+            **options,
         )
 
     def _request(self, folder: Path) -> RunRequest:
@@ -130,7 +132,7 @@ class RunActions:
                 result = read_result(self._lastFolder())
                 if result.forecast is None:
                     raise TumorTwinError(_("The last run has no forecast: press Apply first."))
-                write_report(result.forecast, path, notices=result.notices)
+                write_report(result.forecast, path, notices=result.notices, comparison=result.comparison)
         except (TumorTwinError, OSError) as error:
             self.panel.run.showStatus(str(error))
             return

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from TumorTwinLib.jobs.regimen_choice import offered_regimens
+
 # Sections of the panel.
 SEGMENTATION, FORECAST, COMPARISON, ADVANCED = "segmentation", "forecast", "comparison", "advanced"
 
@@ -87,6 +89,18 @@ JOB_OPTIONS = [
     JobOption(
         "n_futures", "Futures", "Of a run with uncertainty: draws that intervals and maps are made of.", ADVANCED,
         Number(128, 16, 1024),
+    ),
+    JobOption(
+        "regimens", "Regimens", "To compare on the same draws of the posterior: tick two or more.", COMPARISON,
+        Choices(offered_regimens),
+    ),
+    JobOption(
+        "comparison_draws", "Draws compared", "Of the posterior, run under every regimen: 64 to 128.", COMPARISON,
+        Number(64, 16, 1024),
+    ),
+    JobOption(
+        "target_margin_mm", "Target margin", "Around the last outline of the tumor, for radiotherapy.", COMPARISON,
+        Number(20.0, 0.0, 60.0, 1, "mm"),
     ),
     JobOption(
         "seed", "Random seed", "Of everything random in a run; the same seed gives the same result.", ADVANCED,

@@ -25,12 +25,12 @@ def comparison_section(record: ComparisonRecord | None) -> str:
         [
             f'<p class="verdict">{escape(comparison.sentence)}</p>',
             _about(comparison),
-            _outcomes(comparison),
+            _compact(_outcomes(comparison)),
             band_chart(comparison),
             "<h3>Differences between regimens, on the same draws</h3>",
-            _pairs(comparison),
+            _compact(_pairs(comparison)),
             "<h3>Burden</h3>",
-            _burden(comparison),
+            _compact(_burden(comparison)),
             bullets(comparison.notes),
         ]
     )
@@ -47,7 +47,7 @@ def calendar_section(record: ComparisonRecord | None) -> str:
         parts.append(f'<p class="note">{escape(about)}</p>' if about else "")
         weeks = calendar(record.courses[outcome.name])
         rows = [(when, *days) for when, days in _same_weeks(weeks)]
-        parts.append(table(["Weeks", *WEEKDAYS], rows) or '<p class="note">Nothing is given.</p>')
+        parts.append(_compact(table(["Weeks", *WEEKDAYS], rows), "compact calendar") or '<p class="note">Nothing is given.</p>')
     return "\n".join(parts)
 
 
@@ -119,6 +119,11 @@ def _burden(comparison: Comparison) -> str:
         rows.append((outcome.title, *cells, "exploratory" if outcome.exploratory else ""))
     head = ["Regimen", "BED3, Gy", "Cumulative doses", "Weeks", "Treatment days", "On the Pareto front", ""]
     return table(head, rows, numeric={1, 3, 4})
+
+
+def _compact(content: str, kind: str = "compact") -> str:
+    """A wide table, whose headings may break."""
+    return content and f'<div class="{kind}">{content}</div>'
 
 
 def _same_weeks(weeks: tuple[Week, ...]) -> Iterator[tuple[str, tuple[str, ...]]]:

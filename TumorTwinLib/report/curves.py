@@ -31,14 +31,19 @@ def band_chart(comparison: Comparison) -> str:
     legend_height = _LEGEND * len(outcomes)
     axes = _Axes(float(days[-1]), top or 1.0, _HEIGHT, legend_height + 8)
     parts = [axes.drawn("Days since the decision", f"{words(comparison.region)} volume, mL")]
+    lines, names = [], []
     for number, (outcome, band) in enumerate(zip(outcomes, bands, strict=True)):
         color = _color(number, len(outcomes))
         there, back = axes.points(days, band.upper / 1000), axes.points(days[::-1], band.lower[::-1] / 1000)
-        parts.append(f'<polygon points="{there} {back}" fill="{color}" fill-opacity="0.15"/>')
+        lines.append(f'<polygon points="{there} {back}" fill="{color}" fill-opacity="0.15"/>')
         line = axes.points(days, band.median / 1000)
-        parts.append(f'<polyline points="{line}" fill="none" stroke="{color}" stroke-width="2"/>')
-        parts.append(_legend_line(number, color, outcome.title))
-    return _svg(parts, _HEIGHT + legend_height + 8, "Volume under each regimen, median and 95 % band")
+        lines.append(f'<polyline points="{line}" fill="none" stroke="{color}" stroke-width="2"/>')
+        names.append(_legend_line(number, color, outcome.title))
+    return _svg(
+        [*parts, *axes.window(lines), *names],
+        _HEIGHT + legend_height + 8,
+        "Volume under each regimen, median and 95 % band",
+    )
 
 
 def timeline_chart(record: ComparisonRecord) -> str:
@@ -75,10 +80,16 @@ class _Axes:
         return _LEFT + (_WIDTH - _LEFT - _RIGHT) * day / self._last
 
     def y(self, value: float) -> float:
-        return self._above + (self._height - _BOTTOM) * (1.0 - min(value / self._top, 1.0))
+        return self._above + (self._height - _BOTTOM) * (1.0 - value / self._top)
 
     def points(self, days: np.ndarray, values: np.ndarray) -> str:
         return " ".join(f"{self.x(day):.1f},{self.y(value):.1f}" for day, value in zip(days, values, strict=True))
+
+    def window(self, lines: Sequence[str]) -> Sequence[str]:
+        """The lines, cut off where they leave the axes."""
+        width, height = _WIDTH - _LEFT - _RIGHT, self._height - _BOTTOM
+        place = f'x="{_LEFT}" y="{self._above}" width="{width}" height="{height}"'
+        return [f'<svg {place} viewBox="{_LEFT} {self._above} {width} {height}">', *lines, "</svg>"]
 
     def drawn(self, x_title: str, y_title: str) -> str:
         bottom, right = self.y(0.0), self.x(self._last)
