@@ -47,7 +47,9 @@ def calendar_section(record: ComparisonRecord | None) -> str:
         parts.append(f'<p class="note">{escape(about)}</p>' if about else "")
         weeks = calendar(record.courses[outcome.name])
         rows = [(when, *days) for when, days in _same_weeks(weeks)]
-        parts.append(_compact(table(["Weeks", *WEEKDAYS], rows), "compact calendar") or '<p class="note">Nothing is given.</p>')
+        parts.append(
+            _compact(table(["Weeks", *WEEKDAYS], rows), "compact calendar") or '<p class="note">Nothing is given.</p>'
+        )
     return "\n".join(parts)
 
 
