@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -80,6 +82,22 @@ def test_a_brain_is_taken_out_of_its_skull(patient):
     truth = patient["brain"].resample(head.grid, order=0).array > 0
     assert dice(found.mask.array, truth) > 0.95
     assert found.notices == ()
+
+
+@pytest.mark.parametrize("broken", ["raise ImportError('no weights')", "BrainExtraction = None"])
+def test_a_broken_deepbet_leaves_the_brain_to_the_atlas(patient, fit, tmp_path, monkeypatch, broken):
+    (tmp_path / "deepbet").mkdir()
+    (tmp_path / "deepbet" / "__init__.py").touch()
+    (tmp_path / "deepbet" / "bet.py").write_text(broken)
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in [name for name in sys.modules if name.split(".")[0] == "deepbet"]:
+        monkeypatch.delitem(sys.modules, name)
+    found = extract_brain(in_a_skull(patient), modality="T1", fit=fit)
+    for name in [name for name in sys.modules if name.split(".")[0] == "deepbet"]:
+        del sys.modules[name]
+    assert found.method == "atlas"
+    assert found.mask.array.any()
+    assert any(notice.startswith("deepbet failed (") for notice in found.notices)
 
 
 def test_a_scan_of_half_a_brain_is_noticed(patient):

@@ -36,7 +36,7 @@ def raw(tmp_path):
 def quick(monkeypatch):
     """A ball fits no atlas and needs no minute of searching; the rooms imaging and segmentation test the real ones."""
     place = {"matrix_ras": np.eye(4).tolist(), "warning": ""}
-    quality = dict.fromkeys(("mutual_information", "contrast", "spread_mm", "overlap", "coverage"), 1.0)
+    quality = dict.fromkeys(("agreement", "contrast", "spread_mm", "overlap", "coverage"), 1.0)
     monkeypatch.setattr(anatomy, "place_atlas", lambda scan: Made(values={**place, "quality": quality}))
     still = {"matrix_ras": np.eye(4).tolist(), "moved_mm": 0.0, "quality": None}
     monkeypatch.setattr(run, "align_across", lambda first, later: Made(values={"scan": still}))

@@ -26,7 +26,7 @@ def still_atlas(monkeypatch):
     from TumorTwinLib.processing import anatomy
     from TumorTwinLib.processing.record import Made
 
-    quality = dict.fromkeys(("mutual_information", "contrast", "spread_mm", "overlap", "coverage"), 1.0)
+    quality = dict.fromkeys(("agreement", "contrast", "spread_mm", "overlap", "coverage"), 1.0)
     values = {"matrix_ras": np.eye(4).tolist(), "warning": "", "quality": quality}
     monkeypatch.setattr(anatomy, "place_atlas", lambda scan: Made(values=values))
 

@@ -54,14 +54,12 @@ def extract_brain(image: Image, *, modality: str = "", fit: Registration | None 
     """
     if (stripped := stripped_mask(image)) is not None:
         return Brain(Image(stripped, image.grid, f"{image.name} brain"), "stripped", _doubts(image, stripped))
-    notices: tuple[str, ...] = ()
-    by_network = modality == "T1" and importlib.util.find_spec("deepbet") is not None
-    if by_network:
-        mask = _by_deepbet(image)
-    else:
+    mask, notices = _by_deepbet(image) if modality == "T1" else (None, ())
+    by_network = mask is not None
+    if mask is None:
         fit = fit or fit_atlas(image)
         mask = _by_atlas(image, fit)
-        notices = (fit.warning,) if fit.warning else ()
+        notices = (*notices, fit.warning) if fit.warning else notices
     if not mask.any():
         raise TumorTwinError(f"No brain was found in {image.name}: give a brain mask, or check that it shows a head.")
     return Brain(
@@ -117,14 +115,23 @@ def _has_skull(image: Image, inside: np.ndarray) -> bool:
     return bool(np.any(medians < 0.5 * np.minimum(before, after)))
 
 
-def _by_deepbet(image: Image) -> np.ndarray:
-    """The network's mask (Fisch, Comput Biol Med 2024), which takes RAS axes and about 1 mm."""
-    from deepbet.bet import BrainExtraction
+def _by_deepbet(image: Image) -> tuple[np.ndarray | None, tuple[str, ...]]:
+    """The network's mask (Fisch, Comput Biol Med 2024), which takes RAS axes and about 1 mm.
 
+    None where it is not installed, and with a notice where it is but does not work.
+    """
+    if importlib.util.find_spec("deepbet") is None:
+        return None, ()
     grid = _ras_grid(image.grid, spacing_mm=1.0)
-    network = BrainExtraction()
-    mask = network.postprocess(network.run_model(image.resample(grid).array) > 0.5)
-    return Image(mask.astype(np.float32), grid).resample(image.grid).array > 0.5
+    try:
+        from deepbet.bet import BrainExtraction
+
+        network = BrainExtraction()
+        found = network.postprocess(network.run_model(image.resample(grid).array) > 0.5)
+    except Exception as error:  # another library's installation may fail in any way: weights, versions, memory
+        why = f"deepbet failed ({type(error).__name__}: {error})"
+        return None, (f"{why}: the brain of {image.name} was found with the atlas instead.",)
+    return Image(found.astype(np.float32), grid).resample(image.grid).array > 0.5, ()
 
 
 def _ras_grid(grid: Grid, spacing_mm: float) -> Grid:

@@ -82,17 +82,6 @@ class Climber:
                 end = self._climb(level, sitk.AffineTransform(3), end[0], step_mm, attempt)
         return end
 
-    def information(self, level: Level, matrix_ras: np.ndarray) -> float:
-        """Mutual information in nats at a place, without moving from it."""
-        import SimpleITK as sitk
-
-        method = self._method(level, 0)
-        method.SetInitialTransform(self._placed(sitk.AffineTransform(3), matrix_ras))
-        try:
-            return -method.MetricEvaluate(*_in_radii(level))
-        except RuntimeError:  # the scans do not even touch there
-            return 0.0
-
     def _climb(
         self, level: Level, transform: Any, start_ras: np.ndarray, step_mm: float, attempt: int
     ) -> tuple[np.ndarray, float]:
