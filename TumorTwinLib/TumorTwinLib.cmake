@@ -97,6 +97,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorTwinLib/mrml/comparison_tables.py
   TumorTwinLib/mrml/corner.py
   TumorTwinLib/mrml/density.py
+  TumorTwinLib/mrml/dose_painting.py
   TumorTwinLib/mrml/forecast.py
   TumorTwinLib/mrml/forecast_charts.py
   TumorTwinLib/mrml/forecast_tables.py

@@ -67,7 +67,7 @@ def test_the_chart_has_a_band_and_a_median_a_regimen(nodes, record):
     assert len(series) == 3 * 4
     medians = [one.GetName() for one in series if not one.GetName().endswith("%")]
     assert medians == [record.comparison[name].title for name in (*NAMES, "untreated")]
-    assert [bool(one.GetAttribute(BAND_ATTRIBUTE)) for one in series[:3]] == [True, False, False]
+    assert [bool(one.GetAttribute(BAND_ATTRIBUTE)) for one in series[3:7]] == [False, True, False, True]
     assert "in-silico research" in chart.GetTitle()
     table = series[0].GetTableNode()
     upper, median = (np.array(column(table, f"regimen_1_{bound}")) for bound in ("upper", "median"))

@@ -119,18 +119,18 @@ def _show_chart(nodes: RunNodes, record: ComparisonRecord):
     outcomes = (*comparison.outcomes, comparison.untreated)
     bands = nodes.get("vtkMRMLTableNode", "bands", "Comparison bands")
     fill_table(bands, band_columns(record))
-    series = []
+    medians, bounds = [], []  # the legend begins with what tells the regimens apart
     for number, outcome in enumerate(outcomes):
         role, color = series_name(number), color_of(number, len(outcomes))
         upper, lower = f"{role}_upper", f"{role}_lower"
-        series += [
+        medians.append(Series(f"band_{role}", outcome.title, bands, "day", f"{role}_median", color))
+        bounds += [
             Series(f"band_{upper}", f"{outcome.title}, 97.5 %", bands, "day", upper, color, "dots", lower),
             Series(f"band_{lower}", f"{outcome.title}, 2.5 %", bands, "day", lower, color, "dots"),
-            Series(f"band_{role}", outcome.title, bands, "day", f"{role}_median", color),
         ]
     region = term_for(comparison.region).name.lower()
     title = f"{comparison.patient_id}: {region} under each regimen (in-silico research)"
-    return fill_chart(nodes, "comparison_chart", title, _TIME, f"Volume of {region} (mL)", series)
+    return fill_chart(nodes, "comparison_chart", title, _TIME, f"Volume of {region} (mL)", [*medians, *bounds])
 
 
 def _show_timeline(nodes: RunNodes, record: ComparisonRecord):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from datetime import timedelta
 from html import escape
 
 from TumorTwinLib.recommend.comparison import Comparison
@@ -48,7 +47,8 @@ def calendar_section(record: ComparisonRecord | None) -> str:
         weeks = calendar(record.courses[outcome.name])
         rows = [(when, *days) for when, days in _same_weeks(weeks)]
         parts.append(
-            _compact(table(["Weeks", *WEEKDAYS], rows), "compact calendar") or '<p class="note">Nothing is given.</p>'
+            _compact(table(["Week from", *WEEKDAYS], rows), "compact calendar")
+            or '<p class="note">Nothing is given.</p>'
         )
     return "\n".join(parts)
 
@@ -132,6 +132,5 @@ def _same_weeks(weeks: tuple[Week, ...]) -> Iterator[tuple[str, tuple[str, ...]]
     """Consecutive weeks with the same days as one row."""
     for days, group in itertools.groupby(weeks, key=lambda week: week.days):
         same = list(group)
-        first, last = same[0].monday, same[-1].monday + timedelta(days=6)
         count = f", {len(same)} weeks" if len(same) > 1 else ""
-        yield f"{first:%Y-%m-%d} to {last:%Y-%m-%d}{count}", days
+        yield f"{same[0].monday:%Y-%m-%d}{count}", days
