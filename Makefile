@@ -31,7 +31,7 @@ test-5.12: $(VENV_512)/.ready  ## the scene tests on the slicer-core of Slicer 5
 	@$(VENV_512)/bin/python -m pytest -q Testing/mrml
 
 # Figures are of one core, unless they say otherwise.
-bench study: export OMP_NUM_THREADS = 1
+bench study study-coverage: export OMP_NUM_THREADS = 1
 
 bench: $(READY)  ## measure speed, memory and accuracy, then rewrite docs/figures.md and docs/forecast.md
 	@set -e; for file in Testing/Benchmarks/bench_*.py; do \
@@ -49,6 +49,10 @@ train: export PYTHONPATH = $(CURDIR)
 
 train: $(READY)  ## train the shipped brain tumor network anew (two hours; needs the research data)
 	@$(RUN) Resources/Models/training/recipe.py --data $(or $(TUMORTWIN_DATA),../shared/data) --work training
+
+study-coverage: $(READY)  ## intervals against virtual cohorts (hours; goes on where it was stopped), then docs/uncertainty.md
+	@$(RUN) -m Testing.Studies.coverage_study
+	@$(RUN) -m Testing.Benchmarks.tables
 
 lint: $(READY)  ## style and types
 	@$(RUN) -m ruff check .
