@@ -253,7 +253,9 @@ set(MODELS
   Resources/Models/nnunet_brain_tumor.json
   Resources/Models/pancreas_ct_dints_segmentation.json
   Resources/Models/prostate_mri_anatomy.json
+  Resources/Models/training/dice.json
   Resources/Models/tumortwin_brain.json
+  Resources/Models/tumortwin_brain.pt
   Resources/Models/wholeBody_ct_segmentation.json
   )
 

@@ -1,6 +1,6 @@
 """Measure the trained networks as users run them, at full resolution, then install the shipped one.
 
-Every fold's network segments the cases it was not trained on, by ``TumorTwinLib.segmentation.segment``; Dice is
+Every network segments the expert cases, none of which it has seen, by ``TumorTwinLib.segmentation.segment``; Dice is
 against the expert labels at 1 mm. A region that neither has counts as 1.
 """
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from recipe import CASES, FOLDS, SHIPPED
+from recipe import CASES, SHIPPED
 from train import make_network
 
 from Testing.Benchmarks.results import record
@@ -40,16 +40,13 @@ def dice_of(network: torch.nn.Module, description: ModelDescription, case: str, 
     return {short: dice(found[name].array, truth[name].array) for short, name in REGIONS.items()}
 
 
-def table_of(
-    work: Path, data: Path, description: ModelDescription, runs: dict[str, str]
-) -> dict[str, dict[str, float]]:
-    """Rows by case; ``runs`` says whose network segments it."""
-    table = {}
-    for case, name in runs.items():
-        network = make_network()
-        network.load_state_dict(torch.load(work / name / "weights.pt", weights_only=True))
-        table[case] = dice_of(network.eval(), description, case, data)
-        print(case, name, {region: round(value, 3) for region, value in table[case].items()}, flush=True)
+def table_of(work: Path, data: Path, description: ModelDescription, run: str) -> dict[str, dict[str, float]]:
+    """Dice by case and region of one run's network."""
+    network = make_network()
+    network.load_state_dict(torch.load(work / run / "weights.pt", weights_only=True))
+    table = {case: dice_of(network.eval(), description, case, data) for case in CASES}
+    for case, row in table.items():
+        print(run, case, {region: round(value, 3) for region, value in row.items()}, flush=True)
     return table
 
 
@@ -57,7 +54,9 @@ def install(work: Path, description: ModelDescription) -> None:
     """The shipped weights in half precision, which costs no accuracy, and their checksum in the description."""
     weights = torch.load(work / SHIPPED / "weights.pt", weights_only=True)
     file = MODELS / description.weights.file
-    torch.save({key: value.half() for key, value in weights.items()}, file)
+    halves: dict[int, torch.Tensor] = {}  # DynUNet names every tensor twice; shared ones are stored once
+    half = {key: halves.setdefault(value.data_ptr(), value.half()) for key, value in weights.items()}
+    torch.save(half, file)
     source = replace(description.weights, sha256=file_sha256(file), size_bytes=file.stat().st_size)
     write_description(MODELS / f"{SHIPPED}.json", replace(description, weights=source))
 
@@ -68,18 +67,15 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True)
     arguments = parser.parse_args()
     description = read_description(MODELS / f"{SHIPPED}.json")
-    held_out = {case: fold.name for fold in FOLDS for case in fold.hold_out}
-    tables = {
-        "cross_validated": table_of(arguments.work, arguments.data, description, dict(sorted(held_out.items()))),
-        "synthetic_only": table_of(arguments.work, arguments.data, description, dict.fromkeys(CASES, "synthetic_only")),
-    }
+    runs = (SHIPPED, "synthetic_only")
+    tables = {run: table_of(arguments.work, arguments.data, description, run) for run in runs}
     (MODELS / "training" / "dice.json").write_text(json.dumps(tables, indent=1) + "\n", encoding="utf-8")
     for short, target in TARGETS.items():
         means = {kind: float(np.mean([row[short] for row in table.values()])) for kind, table in tables.items()}
-        record("segmentation", f"seg_dice_{short}_mean", means["cross_validated"], "", target, "higher", COMMAND)
+        record("segmentation", f"seg_dice_{short}_mean", means[SHIPPED], "", target, "higher", COMMAND)
         name = f"seg_synthetic_only_dice_{short}_mean"
         record("segmentation", name, means["synthetic_only"], "", None, "higher", COMMAND)
-        worst = min(row[short] for row in tables["cross_validated"].values())
+        worst = min(row[short] for row in tables[SHIPPED].values())
         record("segmentation", f"seg_dice_{short}_worst", worst, "", None, "higher", COMMAND)
     install(arguments.work, description)
 
