@@ -89,6 +89,7 @@ class ComparisonView:
                 item = qt.QTableWidgetItem(given)
                 item.setToolTip(f"{week.monday + timedelta(days=column):%Y-%m-%d}: {given or _('nothing')}")
                 self.table.setItem(row, column, item)
+        self.table.resizeColumnsToContents()
 
     def _course(self, name: str | None) -> tuple[Sequence[TreatmentEvent], str]:
         """Events, and what to say about them."""
