@@ -138,10 +138,10 @@ def _show_timeline(nodes: RunNodes, record: ComparisonRecord):
     count = len(outcomes) + 1
     series = []
     for number, outcome in enumerate(outcomes):
-        for kind, events in _by_kind(record.courses[outcome.name]).items():
+        for below, (kind, events) in enumerate(_by_kind(record.courses[outcome.name]).items()):
             role = f"{series_name(number)}_{kind.replace(' ', '_')}"
             table = nodes.get("vtkMRMLTableNode", f"course_{role}", f"{outcome.title}, {kind}")
-            fill_table(table, course_columns(record, events, row=len(outcomes) - number))
+            fill_table(table, course_columns(record, events, row=len(outcomes) - number - 0.15 * below))
             color = color_of(number, count)
             series.append(Series(f"given_{role}", f"{outcome.title}: {kind}", table, "day", "row", color, "points"))
     title = f"{record.comparison.patient_id}: what is given when, one row a regimen"

@@ -100,13 +100,13 @@ def band_columns(record: ComparisonRecord) -> list[Column]:
     return columns
 
 
-def course_columns(record: ComparisonRecord, events: Sequence[TreatmentEvent], row: int) -> list[Column]:
+def course_columns(record: ComparisonRecord, events: Sequence[TreatmentEvent], row: float) -> list[Column]:
     """What is given of one kind, for the timeline."""
     decision = record.comparison.decision
     return [
         Column("day", "Time", "d", "Days since the last visit used.",
                np.array([days_between(decision, event.time) for event in events])),
-        Column("row", "Row", "1", "In the chart.", np.full(len(events), float(row))),
+        Column("row", "Row", "1", "In the chart.", np.full(len(events), row)),
         Column("date", "Date", "", "Date and time.", [f"{event.time:%Y-%m-%d %H:%M}" for event in events]),
         Column("given", "Given", "", "Dose.", [event_text(event) for event in events]),
     ]  # fmt: skip
