@@ -60,7 +60,7 @@ def _panel(left: float, title: str, kinds: Mapping[str, Sequence[Bar]]) -> list[
     for tick in (0.2, 0.4, 0.6, 0.8, 1.0):
         parts.append(f'<path d="M{left} {down(tick):.1f}H{left + _SIDE}" stroke="#eee"/>')
         parts.append(_text(left - 6, down(tick) + 4, f"{tick:.1f}", anchor="end", size=11))
-    for offset, (kind, bars) in zip((-_APART, _APART), kinds.items(), strict=True):
+    for offset, (kind, bars) in zip((-_APART, _APART), kinds.items(), strict=False):
         for bar in bars:
             x, color = across(bar.level) + offset, _COLORS[kind]
             parts.append(

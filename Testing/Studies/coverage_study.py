@@ -25,7 +25,7 @@ from Testing.Studies.resumable import run_all
 from Testing.Studies.uncertainty_document import LEVELS, rewrite_document
 from TumorTwinLib.metrics import crps
 
-FIRST_SEED = {"conformal": 20_000, "test": 30_000}
+FIRST_SEED = {"conformal": 20_000, "test": 40_000}
 PATIENTS = {"conformal": 100, "test": 200}
 ROOT = Path(__file__).resolve().parents[2]
 

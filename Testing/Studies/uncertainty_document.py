@@ -17,6 +17,7 @@ from TumorTwinLib.metrics import clopper_pearson
 
 LEVELS = (0.5, 0.8, 0.9, 0.95)
 RANKED = 99
+_LEAST_FITTED = 19
 COMMAND = "make study-coverage"
 _NAMES = {"whole_tumor": "whole tumor", "core": "core"}
 Row = Mapping[str, object]
@@ -79,9 +80,9 @@ def record_figures(rows: Sequence[Row], replicates: Sequence[Row], *, folder: Pa
         for horizon in _horizons(rows):
             for level in (0.9, 0.95):
                 name = f"{prefix}_{100 * level:.0f}_{horizon:.0f}d"
-                for calibrated, suffix in ((False, ""), (True, "_calibrated")):
+                for calibrated in _kinds(rows).values():
                     bar = coverage_of(rows, region, horizon, level, calibrated=calibrated)
-                    put(name + suffix, bar.share, "", None, "higher")
+                    put(f"{name}_calibrated" if calibrated else name, bar.share, "", None, "higher")
     whole = [row for row in test if row["region"] == "whole_tumor"]
     for other, name in (("two_point", "two_point_exponential"), ("prior", "prior")):
         for what, figure in (("crps", "crps_ratio"), ("width_95", "interval_width_ratio")):
@@ -107,9 +108,10 @@ def text(rows: Sequence[Row], replicates: Sequence[Row]) -> str:
             for horizon in _horizons(rows):
                 for level in (0.9, 0.95):
                     cells = [called, f"{horizon:.0f}", f"{level:.0%}"]
-                    for calibrated in (False, True):
+                    for calibrated in _kinds(rows).values():
                         bar = coverage_of(rows, region, horizon, level, calibrated=calibrated)
                         cells += [f"{bar.share:.3f} ({bar.lower:.3f} to {bar.upper:.3f})", f"{bar.width:.2f}"]
+                    cells += ["too few to fit", ""] if len(_kinds(rows)) == 1 else []
                     parts.append("| " + " | ".join(cells) + " |")
         parts += [
             "",
@@ -142,22 +144,26 @@ def rewrite_document(tables: Path = TABLES, results: Path = RESULTS, docs: Path 
     rows, replicates = (read_table(name, folder=tables) for name in ("coverage_forecasts", "sbc_ranks"))
     record_figures(rows, replicates, folder=results)
     if rows:
-        panels = {
-            f"{horizon:.0f} days ahead": {
-                kind: [
-                    coverage_of(rows, "whole_tumor", horizon, level, calibrated=kind == "calibrated")
-                    for level in LEVELS
-                ]
-                for kind in ("raw", "calibrated")
-            }
-            for horizon in _horizons(rows)
-        }
+        panels = {f"{horizon:.0f} days ahead": _panel(rows, horizon) for horizon in _horizons(rows)}
         (docs / "figures" / "coverage.svg").write_text(coverage_svg(panels), encoding="utf-8")
     page = docs / "uncertainty.md"
     page.write_text(
         rewrite(page.read_text(encoding="utf-8"), "coverage", f"\n{text(rows, replicates)}\n"), encoding="utf-8"
     )
     print(f"{page.name}: rewritten")
+
+
+def _panel(rows: Sequence[Row], horizon: float) -> dict[str, list[Bar]]:
+    return {
+        kind: [coverage_of(rows, "whole_tumor", horizon, level, calibrated=calibrated) for level in LEVELS]
+        for kind, calibrated in _kinds(rows).items()
+    }
+
+
+def _kinds(rows: Sequence[Row]) -> dict[str, bool]:
+    """Kinds of intervals that there are; with fewer than 19 patients to fit a factor on, none at 95 % is finite."""
+    fitted = {row["seed"] for row in rows if row["cohort"] == "conformal"}
+    return {"raw": False} | ({"calibrated": True} if len(fitted) >= _LEAST_FITTED else {})
 
 
 def _horizons(rows: Sequence[Row]) -> list[float]:

@@ -141,3 +141,15 @@ def test_a_coarse_search_has_the_unknowns_of_the_fine_grid(monkeypatch):
     assert set(seen[0]) != set(seen[1])
     searched = make_simulator(coarse, patient, contour_levels_of=fine.observe(patient))
     assert searched.unknowns.size == make_simulator(fine, patient).unknowns.size
+
+
+def test_a_contour_whose_level_no_scan_tells_counts_with_an_uncertain_level(monkeypatch):
+    patient, model = small.virtual_patient(), small.model()
+    monkeypatch.setattr(observation, "_LEAST_RIM_VOXELS", 10**6)
+    untold = make_simulator(model, patient)
+    assert untold.unknowns.doubts.level == {"core": 0.5, "whole_tumor": 0.5}
+    monkeypatch.setattr(observation, "_LEAST_RIM_VOXELS", 20)
+    monkeypatch.setattr(observation, "_PLAUSIBLE", {"core": (0.5, 0.85), "whole": (0.45, 0.5)})
+    refuted = make_simulator(model, patient)
+    assert "whole_tumor" not in refuted.unknowns.doubts.level
+    assert not any("whole_tumor" in name for name in refuted.likelihood.names)

@@ -15,7 +15,7 @@ from TumorTwinLib.inference.noise import ObservationNoise
 from TumorTwinLib.inference.priors import Prior, find_priors
 from TumorTwinLib.inference.simulator import Simulator
 from TumorTwinLib.inference.unknowns import Doubts, Unknowns
-from TumorTwinLib.models.observation import ObservedVisit, contour_levels
+from TumorTwinLib.models.observation import ObservedVisit, is_plausible, measured_levels
 from TumorTwinLib.patient import PatientData
 from TumorTwinLib.physics.solver import SolverSettings
 from TumorTwinLib.physics.trackers import Tracker
@@ -42,8 +42,8 @@ def make_simulator(
 ) -> Simulator:
     """The model of a patient as a function of the unknowns, with the likelihood of the visits after the first.
 
-    A region's contour counts where it runs at a cellularity: without ADC always, and otherwise where the patient's own
-    ADC shows a plausible level on it.
+    A region's contour counts unless the patient's own ADC shows an implausible level on it. Where that shows none, as
+    of a small tumor on a coarse grid, the level is as uncertain as without ADC.
 
     Args:
         visits: how many to use, from the first; all by default.
@@ -64,13 +64,16 @@ def make_simulator(
     observed = model.observe(patient)[:used]
     doubts = doubts or Doubts()
     judged = contour_levels_of or observed
-    seen = {_REGION_OF_LEVEL[name] for name in contour_levels(judged, judged[0].grid.spacing_mm)}
-    has_adc = any(visit.cellularity is not None for visit in observed)
+    levels = measured_levels(judged, judged[0].grid.spacing_mm)
+    seen, refuted = (
+        {_REGION_OF_LEVEL[name] for name, level in levels.items() if is_plausible(name, level) is fine}
+        for fine in (True, False)
+    )
     drawn = {"core": [v.core for v in judged[1:]], "whole_tumor": [v.whole for v in judged[1:]]}
     regions = tuple(
         region
         for region in model.thresholds
-        if (region in seen or not has_adc) and any(mask is not None and mask.any() for mask in drawn[region])
+        if region not in refuted and any(mask is not None and mask.any() for mask in drawn[region])
     )
     if doubts.level is None:
         doubts = replace(doubts, level={r: _LEVEL_SEEN if r in seen else _LEVEL_UNSEEN for r in regions})

@@ -98,6 +98,16 @@ _LEAST_RIM_VOXELS = 200
 
 
 def contour_levels(visits: Sequence[ObservedVisit], spacing_mm: tuple[float, float, float]) -> dict[str, float]:
+    """Plausible ones of ``measured_levels``: those at which a contour can be taken to run."""
+    return {r: level for r, level in measured_levels(visits, spacing_mm).items() if is_plausible(r, level)}
+
+
+def is_plausible(region: str, level: float) -> bool:
+    low, up = _PLAUSIBLE[region]
+    return low <= level <= up
+
+
+def measured_levels(visits: Sequence[ObservedVisit], spacing_mm: tuple[float, float, float]) -> dict[str, float]:
     """Cellularity on the core's and the whole tumour's contour, from ADC; a region not shown well is left out.
 
     Outside the whole tumour ADC is healthy tissue's, so its contour is extrapolated from the two shells inside it; the
@@ -116,5 +126,4 @@ def contour_levels(visits: Sequence[ObservedVisit], spacing_mm: tuple[float, flo
                 continue
             outer, inner, deep = (float(visit.cellularity[shell].mean()) if shell.any() else 0.0 for shell in shells)
             found[region].append(0.5 * (outer + inner) if region == "core" else 1.5 * inner - 0.5 * deep)
-    levels = {region: float(np.median(values)) for region, values in found.items() if values}
-    return {r: level for r, level in levels.items() if _PLAUSIBLE[r][0] <= level <= _PLAUSIBLE[r][1]}
+    return {region: float(np.median(values)) for region, values in found.items() if values}
