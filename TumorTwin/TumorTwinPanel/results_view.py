@@ -31,6 +31,7 @@ class ResultsView:
         self._showing = False
         self._followed = None
         self._followTag = 0
+        self._verdictTip = ui.verdictLabel.toolTip
         ui.daySlider.valueChanged.connect(self.onDayChosen)
         ui.layoutButton.clicked.connect(self.onLayout)
         ui.plotButton.clicked.connect(self.onPlot)
@@ -126,7 +127,7 @@ class ResultsView:
     def _showVerdict(self) -> None:
         verdict, *notes = self.forecast.verdict if self.forecast and self.forecast.verdict else ("",)
         self.ui.verdictLabel.setText(verdict)
-        self.ui.verdictLabel.setToolTip("\n".join(notes))
+        self.ui.verdictLabel.setToolTip("\n".join(notes) or self._verdictTip)
         self.ui.verdictLabel.setVisible(bool(verdict))
 
     def _showLooks(self, parameters) -> None:
